@@ -1,0 +1,72 @@
+"""What may look at a message on its way, and what it may say about it.
+
+An interceptor is synchronous and returns a verdict value; it neither waits nor sends. It is asked first whether it
+`wants` a kind of message: whatever nobody wants stays opaque and is streamed through.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from appliance.exchange.message import Answer, Question
+
+Mode = Literal["refuse", "reset", "blackhole"]
+
+
+@dataclass(frozen=True)
+class Delay:
+    """Hold the message this long (and what is behind it on the connection), then go on."""
+
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Reply:
+    """Answer in place of the broker, which never sees the request; None: drop it (only right where no answer is due)."""
+
+    body: bytes | None
+
+
+@dataclass(frozen=True)
+class Replace:
+    """Go on with another body."""
+
+    body: bytes
+
+
+@dataclass(frozen=True)
+class Close:
+    """Close the client's connection; `reason` is for the log."""
+
+    reason: str
+
+
+RequestVerdict = Delay | Reply | Replace | Close | None
+"""None: go on unchanged."""
+ResponseVerdict = Delay | Replace | Close | None
+
+
+class Interceptor(Protocol):
+    """One behaviour on the way of messages. State that is shared between connections must survive any interleaving."""
+
+    def wants_request(self, api_key: int, api_version: int) -> bool:
+        """Return whether `on_request` is to see requests of this kind."""
+
+    def wants_response(self, api_key: int, api_version: int) -> bool:
+        """Return whether `on_response` is to see responses of this kind."""
+
+    def on_request(self, question: Question) -> RequestVerdict:
+        """Look at a request that is whole in memory."""
+
+    def on_response(self, answer: Answer) -> ResponseVerdict:
+        """Look at a response that is whole in memory, with the request that it answers."""
+
+
+class Outage(Protocol):
+    """A cluster that is unreachable by decree; counts what it did."""
+
+    mode: Mode
+
+    def struck(self, client_id: str) -> None:
+        """Note that a connection (by the client id last heard on it, empty if none) was refused, cut or silenced."""

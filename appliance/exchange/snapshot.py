@@ -1,0 +1,59 @@
+"""A configuration of the data path: immutable, published whole by `control`, read by every connection.
+
+A request keeps the snapshot that it began with. Nothing in here is looked up twice: what a connection needs to know of
+its virtual cluster is in its `Route`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from appliance.exchange.interceptor import Interceptor, Outage
+from appliance.resources.models import BrokerPorts
+
+NOTHING: Mapping[str, Outage] = MappingProxyType({})
+
+
+@dataclass(frozen=True)
+class Target:
+    """A real cluster, as the data path needs it."""
+
+    name: str
+    bootstrap: tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True)
+class Door:
+    """A listener: the bootstrap port and the map from node ids to ports, for one virtual cluster."""
+
+    name: str
+    host: str
+    port: int
+    advertise: str
+    brokers: BrokerPorts
+    virtual_cluster: str
+
+
+@dataclass(frozen=True)
+class Route:
+    """A virtual cluster: where it goes, and what happens on the way."""
+
+    name: str
+    target: Target
+    """The cluster that serves it now."""
+    interceptors: tuple[Interceptor, ...] = ()
+    """In order for requests, in reverse for responses."""
+    fenced: bool = False
+    """Writes are held at the gateway until a snapshot without the fence comes."""
+    outages: Mapping[str, Outage] = field(default=NOTHING)
+    """Cluster name -> the outage that a fault imposes on it."""
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    version: int
+    routes: Mapping[str, Route]
+    """By name of the virtual cluster."""
+    doors: tuple[Door, ...] = ()
