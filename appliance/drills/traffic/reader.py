@@ -1,0 +1,148 @@
+"""The two kinds of consumers: one holds all partitions from the beginning, one is a member of a group.
+
+The first must see every record of the log once and in order, whatever happens behind the gateway; the second
+shows what groups do to that (rebalances, offsets committed once a second, redelivery).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Literal
+
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, Message, TopicPartition
+
+from appliance.drills.ledger import Delivery
+from appliance.drills.traffic.client import Role, Site
+from appliance.drills.traffic.marks import read_mark
+
+_TURN_SECONDS = 0.1
+_BATCH = 500
+
+
+@dataclass(frozen=True)
+class ReaderSettings:
+    """What the application that this consumer stands for has chosen."""
+
+    name: str
+    """Also its client id."""
+    topic: str
+    group: str
+    """Where `protocol` is None the library wants the name only, and nothing is committed."""
+    protocol: Literal["classic", "consumer"] | None = None
+    """None: a fixed assignment of all partitions."""
+    properties: dict[str, str] = field(default_factory=dict)
+    """librdkafka's own; they win."""
+
+    def configuration(self, bootstrap: str) -> dict[str, str]:
+        """Return librdkafka's configuration."""
+        grouped = self.protocol is not None
+        # A broker may hold a first JoinGroup for half of a session (the embedded one does): 3 s are fit for a drill.
+        session = {"session.timeout.ms": "6000", "heartbeat.interval.ms": "1000"}
+        return {
+            "bootstrap.servers": bootstrap,
+            "client.id": self.name,
+            "group.id": self.group,
+            "group.protocol": self.protocol or "classic",
+            "enable.auto.commit": str(grouped).lower(),
+            "auto.commit.interval.ms": "1000",
+            "auto.offset.reset": "earliest",
+            "log_level": "4",
+            **({} if self.protocol == "consumer" else session),
+            **self.properties,
+        }
+
+    def describe(self) -> str:
+        """Return the settings that matter, for people."""
+        grouped = f"group {self.group}, protocol {self.protocol}"
+        what = grouped if self.protocol else "all partitions, from the beginning"
+        return ", ".join([what, *(f"{key}={value}" for key, value in self.properties.items())])
+
+
+class Reader:
+    """See `Client`. Winds up by reading to the end of the log as the virtual cluster shows it then."""
+
+    def __init__(self, settings: ReaderSettings, site: Site, *, partitions: int) -> None:
+        self.name, self.topic, self.detail = settings.name, settings.topic, settings.describe()
+        self.role: Role = "group-consumer" if settings.protocol else "assigned-consumer"
+        self.connected = False
+        self.leftover = ""
+        self._grouped = settings.protocol is not None
+        self._partitions, self._run = partitions, site.run
+        self._logbook = site.logbook
+        self._deadline = math.inf
+        self._reading = True
+        site.logbook.enrol(settings.name)
+        self._consumer = Consumer(settings.configuration(site.bootstrap), logger=site.logger)
+
+    def run(self) -> None:
+        """Read until told to wind up, then to the end, then close."""
+        try:
+            while self._reading and not self.connected:
+                self.connected = self._sees_topic()
+            if self._grouped:
+                self._consumer.subscribe([self.topic])
+            else:
+                self._consumer.assign(
+                    [TopicPartition(self.topic, each, OFFSET_BEGINNING) for each in range(self._partitions)]
+                )
+            while self._reading:
+                self._take()
+            while (behind := self._behind()) and self._logbook.clock() < self._deadline:
+                self._take()
+            self.leftover = behind
+        finally:
+            self._consumer.close()
+
+    def wind_up(self, seconds: float) -> None:
+        """Read to the end, for at most this long."""
+        self._deadline = self._logbook.clock() + seconds
+        self._reading = False
+
+    def _take(self) -> None:
+        for message in self._consumer.consume(_BATCH, _TURN_SECONDS):
+            error = message.error()
+            if error is None:
+                self._note(message)
+            else:
+                self._logbook.troubled(self.name, error.name())
+
+    def _note(self, message: Message) -> None:
+        mark = read_mark(message.value())
+        if mark is None or mark.run != self._run:
+            return
+        partition, offset = message.partition(), message.offset()
+        assert partition is not None, "a message without error has a place"
+        assert offset is not None
+        self._logbook.delivered(
+            Delivery(self.name, self.topic, partition, offset, mark.id, self._logbook.clock())
+        )
+
+    def _sees_topic(self) -> bool:
+        try:
+            topic = self._consumer.list_topics(self.topic, timeout=1.0).topics[self.topic]
+        except KafkaException:
+            return False
+        return topic.error is None and len(topic.partitions) >= self._partitions
+
+    def _behind(self) -> str:
+        """Return why the end is not reached yet, empty if it is."""
+        try:
+            held = self._consumer.assignment()
+            if not held:
+                return "holds no partition"
+            for place in self._consumer.position(held):
+                low, high = self._consumer.get_watermark_offsets(place, timeout=2.0)
+                reached = place.offset if place.offset >= 0 else self._start_of(place, low)
+                if reached < high:
+                    return f"is at offset {reached} of {high} in partition {place.partition}"
+        except KafkaException as error:
+            return f"cannot tell whether it reached the end ({error.args[0].name()})"
+        return ""
+
+    def _start_of(self, place: TopicPartition, low: int) -> int:
+        """Where a partition is read from that gave nothing yet since it was assigned."""
+        if not self._grouped:
+            return low
+        committed = self._consumer.committed([place], timeout=2.0)[0].offset
+        return committed if committed >= 0 else low
