@@ -37,7 +37,7 @@ class ReaderSettings:
     def configuration(self, bootstrap: str) -> dict[str, str]:
         """Return librdkafka's configuration."""
         grouped = self.protocol is not None
-        # A broker may hold a first JoinGroup for half of a session (the embedded one does): 3 s are fit for a drill.
+        # A broker may hold the first JoinGroup for half of a session; the embedded one does.
         session = {"session.timeout.ms": "6000", "heartbeat.interval.ms": "1000"}
         return {
             "bootstrap.servers": bootstrap,
@@ -100,7 +100,10 @@ class Reader:
         self._reading = False
 
     def _take(self) -> None:
-        for message in self._consumer.consume(_BATCH, _TURN_SECONDS):
+        first = self._consumer.poll(_TURN_SECONDS)
+        if first is None:
+            return
+        for message in (first, *self._consumer.consume(_BATCH, 0)):
             error = message.error()
             if error is None:
                 self._note(message)
