@@ -93,7 +93,7 @@ class SwitchoverRequest(BaseModel):
     back."""
     mode: SwitchoverMode = "planned"
     """`planned` drains replication first and loses nothing; `unplanned` is for when the source is gone."""
-    hold: Duration = Field(default=20.0, gt=0, le=300)
+    hold: Duration = Field(default=20.0, gt=0, le=300, json_schema_extra={"default": "20s"})
     """How long writes may be held at the fence: below the request timeout of the clients (30s in Java)."""
     dry_run: bool = False
     """Preflight only: answer with the plan, change nothing."""

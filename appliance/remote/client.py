@@ -3,8 +3,8 @@
     async with ControlApi("127.0.0.1:8474", token=token) as api:
         await api.put(resource)
 
-One request per call, no retries: whoever calls knows what a failure means to it. Every method raises UnreachableError,
-WrongTokenError or Refused (`remote.errors`).
+One request per call, no retries: whoever calls knows what a failure means to it. Every method raises
+UnreachableError, WrongTokenError or RefusedError (`remote.errors`).
 """
 
 from __future__ import annotations
@@ -151,9 +151,7 @@ class ControlApi:
         try:
             response = await self._http.request(method, path, json=body)
         except httpx.TimeoutException as error:
-            raise UnreachableError(
-                f"{self.address} does not answer in time ({type(error).__name__})"
-            ) from error
+            raise UnreachableError(f"{self.address} does not answer in time") from error
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise UnreachableError(
                 f"no control API at {self.address}: {error}. Does the gateway run, with --api there?"

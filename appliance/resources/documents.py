@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import yaml
 from pydantic import BaseModel, TypeAdapter, ValidationError
@@ -63,12 +63,33 @@ class Document:
         return Problem(self.source, self.line_of(path), ".".join(map(str, path)), message)
 
 
+def plain_document(data: object, source: str) -> Document:
+    """Return data that came without lines (a JSON body) as a document; every part of it stands on line 1."""
+    lines: dict[Path_, int] = {}
+
+    def note(part: object, path: Path_) -> None:
+        lines[path] = 1
+        if isinstance(part, dict):
+            for key, value in part.items():
+                note(value, (*path, str(key)))
+        elif isinstance(part, list):
+            for index, value in enumerate(part):
+                note(value, (*path, index))
+
+    note(data, ())
+    return Document(source, data, lines)
+
+
 def read_documents(path: Path) -> list[Document]:
     """Read all documents of a file, or of every *.yaml, *.yml and *.json in a folder (sorted by name, not below it).
 
     Raises Invalid for files that cannot be read, are not YAML, or say a key twice.
     """
-    files = sorted(each for each in path.iterdir() if each.suffix in {".yaml", ".yml", ".json"}) if path.is_dir() else [path]
+    files = (
+        sorted(each for each in path.iterdir() if each.suffix in {".yaml", ".yml", ".json"})
+        if path.is_dir()
+        else [path]
+    )
     if not files:
         raise Invalid([Problem(str(path), 1, "", "expected YAML or JSON files in this folder, found none")])
     documents: list[Document] = []
@@ -79,7 +100,9 @@ def read_documents(path: Path) -> list[Document]:
         except OSError as error:
             problems.append(Problem(str(file), 1, "", f"cannot be read: {error.strerror}"))
         except UnicodeDecodeError as error:
-            problems.append(Problem(str(file), 1, "", f"is not UTF-8 text: {error.reason} at byte {error.start}"))
+            problems.append(
+                Problem(str(file), 1, "", f"is not UTF-8 text: {error.reason} at byte {error.start}")
+            )
         except Invalid as error:
             problems += error.problems
     if problems:
@@ -99,7 +122,11 @@ def parse_documents(text: str, source: str) -> list[Document]:
                 documents.append(Document(source, data, lines))
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
-        problems.append(Problem(source, mark.line + 1 if mark else 1, "", f"is not YAML: {error.problem or error.context}"))
+        problems.append(
+            Problem(
+                source, mark.line + 1 if mark else 1, "", f"is not YAML: {error.problem or error.context}"
+            )
+        )
     except yaml.YAMLError as error:
         problems.append(Problem(source, 1, "", f"is not YAML: {error}"))
     if problems:
@@ -107,7 +134,9 @@ def parse_documents(text: str, source: str) -> list[Document]:
     return documents
 
 
-def _plain(node: yaml.Node, path: Path_, lines: dict[Path_, int], source: str, problems: list[Problem]) -> object:
+def _plain(
+    node: yaml.Node, path: Path_, lines: dict[Path_, int], source: str, problems: list[Problem]
+) -> object:
     lines.setdefault(path, node.start_mark.line + 1)
     if isinstance(node, yaml.MappingNode):
         mapping: dict[str, object] = {}
@@ -115,13 +144,17 @@ def _plain(node: yaml.Node, path: Path_, lines: dict[Path_, int], source: str, p
             key = key_node.value if isinstance(key_node, yaml.ScalarNode) else str(key_node.start_mark)
             below = (*path, key)
             if key in mapping:
-                problems.append(Problem(source, key_node.start_mark.line + 1, ".".join(map(str, below)), "is said twice"))
+                problems.append(
+                    Problem(source, key_node.start_mark.line + 1, ".".join(map(str, below)), "is said twice")
+                )
             lines[below] = key_node.start_mark.line + 1
             mapping[key] = _plain(value_node, below, lines, source, problems)
         return mapping
     if isinstance(node, yaml.SequenceNode):
-        return [_plain(item, (*path, index), lines, source, problems) for index, item in enumerate(node.value)]
-    return yaml.SafeLoader("").construct_object(node, deep=True)  # type: ignore[no-untyped-call]
+        return [
+            _plain(item, (*path, index), lines, source, problems) for index, item in enumerate(node.value)
+        ]
+    return yaml.SafeLoader("").construct_object(node, deep=True)
 
 
 def check(document: Document, model: type[Model]) -> Model:
@@ -135,7 +168,8 @@ def check_resource(document: Document) -> Resource:
 
 
 def load_resources(path: Path) -> list[Resource]:
-    """Read a file or folder of resources; names must be unique within a kind. Raises Invalid with all problems."""
+    """Read a file or folder of resources; names must be unique within a kind. Raises Invalid with all
+    problems."""
     problems: list[Problem] = []
     resources: list[Resource] = []
     seen: dict[tuple[str, str], Document] = {}
@@ -149,7 +183,10 @@ def load_resources(path: Path) -> list[Resource]:
         if identity in seen:
             first = seen[identity]
             problems.append(
-                document.problem(("metadata", "name"), f"{resource.kind} {resource.name} stands already in {first.source}:{first.line_of(())}")
+                document.problem(
+                    ("metadata", "name"),
+                    f"{resource.kind} {resource.name} stands already in {first.source}:{first.line_of(())}",
+                )
             )
         seen[identity] = document
         resources.append(resource)
@@ -165,25 +202,46 @@ def _validated(document: Document, adapter: TypeAdapter[Checked]) -> Checked:
     try:
         return adapter.validate_python(document.data)
     except ValidationError as error:
-        raise Invalid(
-            [document.problem(_declared_path(each["loc"], document), _words(each["type"], each["msg"], each.get("input"))) for each in error.errors()]
-        ) from None
+        raise Invalid(problems_of(error.errors(), document)) from None
+
+
+def problems_of(errors: Iterable[Mapping[str, Any]], document: Document) -> list[Problem]:
+    """Say in words for people what pydantic found (`ValidationError.errors()`) in the document."""
+    return [
+        document.problem(
+            _declared_path(each["loc"], document),
+            _words(each["type"], each["msg"], each.get("input"), each.get("ctx")),
+        )
+        for each in errors
+    ]
 
 
 def _declared_path(loc: Path_, document: Document) -> Path_:
-    """Leave out of pydantic's path what the user did not write (the tags of unions), but keep a missing last key."""
+    """Leave out of pydantic's path what the user did not write (the tags of unions), but keep a missing last
+    key."""
     path: Path_ = ()
     for index, part in enumerate(loc):
-        if (*path, part) in document.lines or (index == len(loc) - 1 and isinstance(part, str) and part not in {"str", "int"}):
+        if (*path, part) in document.lines or (
+            index == len(loc) - 1 and isinstance(part, str) and part not in {"str", "int"}
+        ):
             path = (*path, part)
     return path
 
 
-def _words(kind: str, message: str, found: object) -> str:
+def _words(kind: str, message: str, found: object, context: Mapping[str, Any] | None) -> str:
+    if kind == "union_tag_invalid" and context:
+        expected = str(context["expected_tags"]).replace("'", "")
+        return f"expected {str(context['discriminator']).strip(chr(39))} to be one of {expected}; found {context['tag']!r}"
+    if kind == "union_tag_not_found" and context:
+        return f"{str(context['discriminator']).strip(chr(39))} is missing"
     if kind == "extra_forbidden":
         return "unknown key"
     if kind == "missing":
         return "is missing"
     if kind == "value_error":
         return message.removeprefix("Value error, ")
-    return f"{message[0].lower()}{message[1:]}; found {found!r}" if not isinstance(found, dict | list) else message
+    return (
+        f"{message[0].lower()}{message[1:]}; found {found!r}"
+        if not isinstance(found, dict | list)
+        else message
+    )

@@ -105,7 +105,9 @@ class ListenerSpec(Spec):
         if port == 65535 and self.broker_ports is None:
             raise ValueError("no port is left after 65535 for the brokers: say broker_ports")
         if self.advertise is None and host in ("0.0.0.0", "::"):  # noqa: S104 - refused here, not bound
-            raise ValueError(f"clients cannot connect to {host}: say advertise, the host name that clients are told")
+            raise ValueError(
+                f"clients cannot connect to {host}: say advertise, the host name that clients are told"
+            )
         return self
 
 
@@ -155,10 +157,11 @@ class Trigger(Spec):
 
 
 class LatencySpec(Spec):
-    """Hold each struck frame; frames behind it on the same connection wait too, as they would behind a slow broker."""
+    """Hold each struck frame; frames behind it on the same connection wait too, as they would behind a slow
+    broker."""
 
     delay: Duration
-    jitter: Duration = 0.0
+    jitter: Duration = Field(default=0.0, json_schema_extra={"default": "0s"})
     """Uniform, added to the delay."""
 
 
@@ -185,11 +188,12 @@ class FaultSpec(Spec):
     select: Select = Select()
     trigger: Trigger = Trigger()
     apply: Literal["before", "after"] = "before"
-    """Strike before the request goes upstream (the broker never sees it) or after the broker has applied it."""
-    starts_in: Duration = 0.0
+    """Strike before the request goes upstream (the broker never sees it) or after the broker has applied
+    it."""
+    starts_in: Duration = Field(default=0.0, json_schema_extra={"default": "0s"})
     duration: Duration
     """How long it lasts at the most; also a fault whose runner has died ends then."""
-    lease: Duration = 15.0
+    lease: Duration = Field(default=15.0, json_schema_extra={"default": "15s"})
     """It lapses when it has not been renewed for this long."""
     seed: int = 0
     latency: LatencySpec | None = None
@@ -200,7 +204,9 @@ class FaultSpec(Spec):
     def _one(self) -> Self:
         given = [name for name in ("latency", "error", "outage") if getattr(self, name) is not None]
         if len(given) != 1:
-            raise ValueError(f"expected exactly one of latency, error, outage; found {', '.join(given) or 'none'}")
+            raise ValueError(
+                f"expected exactly one of latency, error, outage; found {', '.join(given) or 'none'}"
+            )
         return self
 
     @property

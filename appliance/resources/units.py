@@ -1,11 +1,12 @@
-"""Values that carry a unit: `250ms`, `1m30s`, `20/s`, `0.5%`, `64KiB`. A bare number is an error, never a guess."""
+"""Values that carry a unit: `250ms`, `1m30s`, `20/s`, `0.5%`, `64KiB`. A bare number is an error, never a
+guess."""
 
 from __future__ import annotations
 
 import re
 from typing import Annotated
 
-from pydantic import BeforeValidator, PlainSerializer
+from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
 
 _SECONDS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _BYTES = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
@@ -17,7 +18,8 @@ _SIZE = re.compile(r"(\d+)(B|KB|MB|GB|KiB|MiB|GiB)")
 
 
 def parse_duration(text: object) -> float:
-    """Return seconds. Raises ValueError for anything but a number with a unit (us, ms, s, m, h, d), or several in a row."""
+    """Return seconds. Raises ValueError for anything but a number with a unit (us, ms, s, m, h, d), or
+    several in a row."""
     if not isinstance(text, str) or not _DURATION.fullmatch(text):
         raise ValueError(f"expected a duration with its unit, such as 250ms, 5s or 1m30s; found {text!r}")
     return sum(float(number) * _SECONDS[unit] for number, unit in _DURATION_PART.findall(text))
@@ -48,21 +50,49 @@ def parse_size(text: object) -> int:
 
 
 def format_duration(seconds: float) -> str:
-    """Return the shortest text that `parse_duration` reads as the same whole microseconds: `1m30s`, `250ms`."""
+    """Return the shortest text that `parse_duration` reads as the same whole microseconds: `1m30s`,
+    `250ms`."""
     left = round(seconds * 1_000_000)
     parts = []
-    for unit, size in (("d", 86_400_000_000), ("h", 3_600_000_000), ("m", 60_000_000), ("s", 1_000_000), ("ms", 1_000), ("us", 1)):
+    for unit, size in (
+        ("d", 86_400_000_000),
+        ("h", 3_600_000_000),
+        ("m", 60_000_000),
+        ("s", 1_000_000),
+        ("ms", 1_000),
+        ("us", 1),
+    ):
         count, left = divmod(left, size)
         if count:
             parts.append(f"{count}{unit}")
     return "".join(parts) or "0s"
 
 
-Duration = Annotated[float, BeforeValidator(parse_duration), PlainSerializer(format_duration, return_type=str)]
+Duration = Annotated[
+    float,
+    BeforeValidator(parse_duration),
+    PlainSerializer(format_duration, return_type=str),
+    WithJsonSchema({"type": "string", "examples": ["250ms", "1m30s"]}),
+]
 """Seconds, written with a unit."""
-Rate = Annotated[float, BeforeValidator(parse_rate), PlainSerializer(lambda per_second: f"{per_second:g}/s", return_type=str)]
+Rate = Annotated[
+    float,
+    BeforeValidator(parse_rate),
+    PlainSerializer(lambda per_second: f"{per_second:g}/s", return_type=str),
+    WithJsonSchema({"type": "string", "examples": ["20/s"]}),
+]
 """Events per second, written with a unit."""
-Ratio = Annotated[float, BeforeValidator(parse_ratio), PlainSerializer(lambda share: f"{share * 100:g}%", return_type=str)]
+Ratio = Annotated[
+    float,
+    BeforeValidator(parse_ratio),
+    PlainSerializer(lambda share: f"{share * 100:g}%", return_type=str),
+    WithJsonSchema({"type": "string", "examples": ["0.5%"]}),
+]
 """A share between 0 and 1, written as a percentage."""
-Size = Annotated[int, BeforeValidator(parse_size), PlainSerializer(lambda size: f"{size}B", return_type=str)]
+Size = Annotated[
+    int,
+    BeforeValidator(parse_size),
+    PlainSerializer(lambda size: f"{size}B", return_type=str),
+    WithJsonSchema({"type": "string", "examples": ["64KiB"]}),
+]
 """Bytes, written with a unit."""
