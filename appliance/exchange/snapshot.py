@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from types import MappingProxyType
 
+from appliance.exchange.chain import Chain
 from appliance.exchange.interceptor import Interceptor, Outage
 from appliance.resources.models import BrokerPorts
 
@@ -47,8 +49,18 @@ class Route:
     """In order for requests, in reverse for responses."""
     fenced: bool = False
     """Writes are held at the gateway until a snapshot without the fence comes."""
-    outages: Mapping[str, Outage] = field(default=NOTHING)
+    outages: Mapping[str, Outage] = field(default_factory=lambda: NOTHING)
     """Cluster name -> the outage that a fault imposes on it."""
+
+    @cached_property
+    def chain(self) -> Chain:
+        """The interceptors, sorted by what they want."""
+        return Chain(self.interceptors)
+
+    @property
+    def outage(self) -> Outage | None:
+        """The outage of the cluster that serves the route now, if a fault imposes one."""
+        return self.outages.get(self.target.name)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,67 @@
+"""Requests in flight on one connection, and with them the order of responses.
+
+Kafka answers in the order of the requests. So the ledger is a queue: a response from upstream must belong to its head, and
+an answer that the gateway makes itself waits in the queue until everything before it has gone to the client. A request
+that is never answered (Produce with acks=0) does not enter.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from appliance.wire.headers import is_known_write
+
+if TYPE_CHECKING:
+    from appliance.exchange.interceptor import Interceptor
+    from appliance.exchange.message import Question
+
+
+@dataclass(slots=True)
+class Entry:
+    """A request whose response has not yet gone to the client."""
+
+    correlation_id: int
+    api_key: int
+    api_version: int
+    interceptors: tuple[Interceptor, ...] = ()
+    """Those that want the response, in the order in which they get it; from the snapshot that the request began with."""
+    question: Question | None = None
+    local: bytes | None = None
+    """The whole response frame, where the gateway answers itself."""
+
+
+class Ledger:
+    """The queue. `writes` is the number of requests in it that write and went upstream."""
+
+    def __init__(self) -> None:
+        self._entries: deque[Entry] = deque()
+        self.writes = 0
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def enter(self, entry: Entry) -> None:
+        """Take note of a request that goes upstream, or of one that is answered here (`local`)."""
+        self._entries.append(entry)
+        if entry.local is None and is_known_write(entry.api_key):
+            self.writes += 1
+
+    def head(self) -> Entry | None:
+        """Return the request whose response is due next."""
+        return self._entries[0] if self._entries else None
+
+    def leave(self) -> None:
+        """Strike the head off: its response has gone to the client."""
+        entry = self._entries.popleft()
+        if entry.local is None and is_known_write(entry.api_key):
+            self.writes -= 1
+
+    def take_local(self) -> list[bytes]:
+        """Strike off and return the gateway's own answers that are due now, in order."""
+        due = []
+        while self._entries and self._entries[0].local is not None:
+            due.append(self._entries[0].local)
+            self.leave()
+        return due

@@ -1,0 +1,58 @@
+"""Which versions a client may use through the gateway: ApiVersions answers, limited only where the gateway must decode.
+
+An API whose messages nobody here needs to read keeps the broker's range, future versions and unknown APIs included.
+"""
+
+from __future__ import annotations
+
+from kio.schema.api_versions.v0.response import ApiVersion, ApiVersionsResponse
+from kio.schema.errors import ErrorCode
+from kio.static.primitive import i16
+
+from appliance.exchange.addresses import CARRIERS
+from appliance.wire.apis import Api, known_versions
+from appliance.wire.codec import encode
+from appliance.wire.editing import int_at
+from appliance.wire.walk import Buffer, walk_of
+
+_WANTED = ("error_code", "api_keys.api_key", "api_keys.min_version", "api_keys.max_version")
+
+DECODED: frozenset[int] = frozenset({*CARRIERS, Api.API_VERSIONS, Api.INIT_PRODUCER_ID})
+"""APIs with messages that the gateway reads on every connection."""
+
+
+def newest_api_versions() -> int:
+    """Return the highest version of ApiVersions that there is a layout for."""
+    known = known_versions(Api.API_VERSIONS)
+    assert known is not None
+    return known[1]
+
+
+def limited(api_version: int, body: Buffer, start: int, end: int) -> bytes:
+    """Return the ApiVersions body with the ranges of decoded APIs cut to what there are layouts for. Raises Malformed.
+
+    A broker answers a version that it does not know in version 0 (KIP-511): recognised by the error code.
+    """
+    if int_at(body, start, start + 2) == ErrorCode.unsupported_version.value:
+        api_version = 0
+    out = bytearray(body[start:end])
+    api_key = low = 0
+    for field, first, last in walk_of(Api.API_VERSIONS, api_version, "response", _WANTED).places(
+        out, 0, len(out)
+    ):
+        value = int_at(out, first, last)
+        if field == 1:
+            api_key = value
+        elif field == 2:
+            low = value
+        elif field == 3 and api_key in DECODED and (known := known_versions(api_key)) and known[1] < value:
+            # Where the broker's lowest is above ours there is no common version: its lowest stays, and using it is refused.
+            out[first:last] = max(known[1], low).to_bytes(2, "big")
+    return bytes(out)
+
+
+def unsupported() -> bytes:
+    """Return the body (version 0) that answers an ApiVersions request newer than the gateway knows (KIP-511)."""
+    low, high = known_versions(Api.API_VERSIONS) or (0, 0)
+    own = ApiVersion(api_key=i16(Api.API_VERSIONS), min_version=i16(low), max_version=i16(high))
+    return encode(ApiVersionsResponse(error_code=ErrorCode.unsupported_version, api_keys=(own,)))

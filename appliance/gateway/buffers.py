@@ -1,0 +1,74 @@
+"""Read buffers, shared: a connection holds one only while it has bytes in hand.
+
+Ten thousand idle connections hold none, and a busy one has a large one; so memory follows the work, not the connections.
+"""
+
+from __future__ import annotations
+
+_SIZE = 512 * 1024
+_SPARE = 8
+"""Buffers kept for the next one who asks."""
+
+
+class Buffers:
+    """A pool; hands out buffers of one size, and larger ones that are not kept."""
+
+    def __init__(self, size: int = _SIZE) -> None:
+        self._size = size
+        self._spare: list[memoryview] = []
+
+    def lease(self) -> memoryview:
+        """Return a writable buffer with anything in it."""
+        return self._spare.pop() if self._spare else memoryview(bytearray(self._size))
+
+    def give_back(self, buffer: memoryview) -> None:
+        """Take back a leased buffer, of which nobody has a part any more."""
+        if len(buffer) == self._size and len(self._spare) < _SPARE:
+            self._spare.append(buffer)
+
+
+class Reading:
+    """One direction of one connection: bytes that have come and are not used up yet."""
+
+    def __init__(self, pool: Buffers) -> None:
+        self._pool = pool
+        self._buffer: memoryview | None = None
+        self.start = 0
+        self.end = 0
+
+    def room(self, need: int) -> memoryview:
+        """Return the free part of a buffer that has room for `need` bytes from `start` on."""
+        if self._buffer is None:
+            self._buffer = self._pool.lease()
+        held = self.end - self.start
+        if self.start and (
+            not held or len(self._buffer) - self.start < max(need, held + 1) or len(self._buffer) == self.end
+        ):
+            self._buffer[:held] = self._buffer[self.start : self.end]
+            self.start, self.end = 0, held
+        if len(self._buffer) < need:
+            # Only for a message that somebody wants whole; grown to its size, not beyond.
+            larger = memoryview(bytearray(need))
+            larger[:held] = self._buffer[self.start : self.end]
+            self._pool.give_back(self._buffer)
+            self._buffer, self.start, self.end = larger, 0, held
+        return self._buffer[self.end :]
+
+    @property
+    def buffer(self) -> memoryview:
+        """The buffer in hand."""
+        assert self._buffer is not None
+        return self._buffer
+
+    def used(self, end: int) -> None:
+        """Take note that everything before `end` is used up; without a rest the buffer goes back to the pool."""
+        self.start = end
+        if self.start == self.end:
+            self.release()
+
+    def release(self) -> None:
+        """Let go of the buffer and what is in it."""
+        if self._buffer is not None:
+            self._pool.give_back(self._buffer)
+            self._buffer = None
+        self.start = self.end = 0

@@ -1,0 +1,103 @@
+"""Ports: the bootstrap door of each listener and a door for each node that is known, opened and closed as they change."""
+
+from __future__ import annotations
+
+import errno
+import socket
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+import trio
+
+from appliance.exchange.snapshot import Door
+from appliance.gateway.errors import PortTaken
+from appliance.gateway.sockets import accepted
+
+Serve = Callable[[Door, int | None, socket.socket], Awaitable[None]]
+_BACKLOG = 1024
+_BREATHER = 0.1
+"""Seconds to wait when the process has no file descriptor left for a new connection."""
+
+
+@dataclass(eq=False)
+class _Open:
+    door: Door
+    node_id: int | None
+    listener: trio.socket.SocketType
+    scope: trio.CancelScope
+
+
+class Doors:
+    """Opens ports in the given nursery and hands each new connection to `serve`."""
+
+    def __init__(self, nursery: trio.Nursery, serve: Serve) -> None:
+        self._nursery = nursery
+        self._serve = serve
+        self._open: dict[tuple[str, int], _Open] = {}
+
+    @property
+    def addresses(self) -> list[tuple[str, int]]:
+        """Host and port of every open door."""
+        return sorted(self._open)
+
+    async def open(self, door: Door, node_id: int | None = None) -> None:
+        """Open a listener's bootstrap door, or its door to a node; a door that is open stays as it is.
+
+        Raises PortTaken, which names the port, and for a node what else might serve it.
+        """
+        port = door.port if node_id is None else door.brokers.port_of(node_id)
+        key = (door.host, port)
+        there = self._open.get(key)
+        if there is not None:
+            if (there.door.name, there.node_id) != (door.name, node_id):
+                raise PortTaken(_clash(door, node_id, port, there))
+            there.door = door
+            return
+        # Entered before the first await: two answers may name the same new node at once.
+        listener = trio.socket.socket(
+            socket.AF_INET6 if ":" in door.host else socket.AF_INET, socket.SOCK_STREAM
+        )
+        opening = self._open[key] = _Open(door, node_id, listener, trio.CancelScope())
+        try:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            await listener.bind(key)
+            listener.listen(_BACKLOG)
+        except OSError as error:
+            del self._open[key]
+            listener.close()
+            what = (
+                "already in use"
+                if error.errno == errno.EADDRINUSE
+                else (error.strerror or str(error)).lower()
+            )
+            raise PortTaken(f"listener {door.name}: cannot open {door.host}:{port}: {what}") from error
+        self._nursery.start_soon(self._accept, opening)
+
+    def close_all_but(self, names: set[str]) -> None:
+        """Close the doors of listeners that are not among these; connections that stand are not touched."""
+        for key, opened in list(self._open.items()):
+            if opened.door.name not in names:
+                del self._open[key]
+                opened.scope.cancel()
+
+    async def _accept(self, opened: _Open) -> None:
+        with opened.listener, opened.scope:
+            while True:
+                try:
+                    sock, _ = await opened.listener.accept()
+                    plain = accepted(sock)
+                except OSError as error:
+                    # The peer may be gone already; but without descriptors the loop must not spin.
+                    if error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM):
+                        await trio.sleep(_BREATHER)
+                    continue
+                self._nursery.start_soon(self._serve, opened.door, opened.node_id, plain)
+
+
+def _clash(door: Door, node_id: int | None, port: int, there: _Open) -> str:
+    other = "the bootstrap" if there.node_id is None else f"node {there.node_id}"
+    this = "the bootstrap" if node_id is None else f"node {node_id}"
+    return (
+        f"listener {door.name}: port {port} is asked for by {this}, but serves {other} of listener {there.door.name} already: "
+        "pin one of the nodes to a free port (broker_ports.pinned)"
+    )

@@ -1,0 +1,27 @@
+"""The snapshot that holds now, and waiting for the next."""
+
+from __future__ import annotations
+
+import trio
+
+from appliance.exchange.snapshot import Snapshot
+
+
+class SnapshotFeed:
+    """One publisher (`control`), any number of readers. A snapshot is replaced whole, never changed."""
+
+    def __init__(self, snapshot: Snapshot | None = None) -> None:
+        self.current = snapshot if snapshot is not None else Snapshot(0, {})
+        self._next = trio.Event()
+
+    def publish(self, snapshot: Snapshot) -> None:
+        """Make this the current snapshot and wake whoever waits for it."""
+        self.current = snapshot
+        news, self._next = self._next, trio.Event()
+        news.set()
+
+    async def wait_newer(self, version: int) -> Snapshot:
+        """Return the current snapshot as soon as its version is above this one."""
+        while self.current.version <= version:
+            await self._next.wait()
+        return self.current

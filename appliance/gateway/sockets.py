@@ -1,0 +1,80 @@
+"""Bytes in and out of non-blocking sockets, straight.
+
+trio's own sockets ask the scheduler at every call; on the data path a call that succeeds at once does not need to. So these
+functions try first and wait only on EAGAIN; whoever loops over them must checkpoint now and then (`pair` does).
+"""
+
+from __future__ import annotations
+
+import socket
+import struct
+from collections.abc import Sequence
+
+import trio
+
+from appliance.wire.walk import Buffer
+
+_IOV_MAX = 512
+"""Well below the kernel's 1024 pieces per call."""
+_LINGER_0 = struct.pack("ii", 1, 0)
+
+
+def tune(sock: socket.socket) -> None:
+    """Make a connection's socket fit for the data path."""
+    sock.setblocking(False)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+
+
+def receive_nowait(sock: socket.socket, into: memoryview) -> int | None:
+    """Read what is there; 0 at the end of the stream, None where nothing is there yet. Raises OSError."""
+    try:
+        return sock.recv_into(into)
+    except (BlockingIOError, InterruptedError):
+        return None
+
+
+async def send_all(sock: socket.socket, pieces: Sequence[Buffer]) -> None:
+    """Send all pieces in order; waits only where the peer does not take them. Raises OSError."""
+    left = list(pieces)
+    while left:
+        try:
+            sent = sock.sendmsg(left[:_IOV_MAX]) if len(left) > 1 else sock.send(left[0])
+        except (BlockingIOError, InterruptedError):
+            await trio.lowlevel.wait_writable(sock)
+            continue
+        while left and sent >= len(left[0]):
+            sent -= len(left.pop(0))
+        if sent:
+            left[0] = memoryview(left[0])[sent:]
+
+
+async def connect(host: str, port: int, *, seconds: float) -> socket.socket:
+    """Open a connection. Raises OSError (TimeoutError after `seconds`)."""
+    with trio.move_on_after(seconds) as scope:
+        stream = await trio.open_tcp_stream(host, port)
+    if scope.cancelled_caught:
+        raise TimeoutError(f"no connection within {seconds:g} s")
+    sock = _plain(stream.socket)
+    tune(sock)
+    return sock
+
+
+def _plain(sock: trio.socket.SocketType) -> socket.socket:
+    """Take the socket out of trio's wrapper."""
+    return socket.socket(sock.family, sock.type, sock.proto, fileno=sock.detach())
+
+
+def accepted(sock: trio.socket.SocketType) -> socket.socket:
+    """Take an accepted connection out of trio's wrapper and make it fit for the data path. Raises OSError."""
+    plain = _plain(sock)
+    tune(plain)
+    return plain
+
+
+def reset(sock: socket.socket) -> None:
+    """Close with a TCP reset instead of an orderly end."""
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_0)
+    finally:
+        sock.close()

@@ -1,0 +1,77 @@
+"""Kafka's APIs: keys, names, the versions that we have layouts for, and which of them are flexible (KIP-482)."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from functools import cache
+
+from kio.index import load_request_schema
+from kio.schema.index import api_key_map, schema_name_map
+
+
+class Api(IntEnum):
+    """The APIs that the gateway itself has a word about; all others are only keys."""
+
+    PRODUCE = 0
+    FETCH = 1
+    LIST_OFFSETS = 2
+    METADATA = 3
+    OFFSET_COMMIT = 8
+    OFFSET_FETCH = 9
+    FIND_COORDINATOR = 10
+    SASL_HANDSHAKE = 17
+    API_VERSIONS = 18
+    INIT_PRODUCER_ID = 22
+    ADD_PARTITIONS_TO_TXN = 24
+    ADD_OFFSETS_TO_TXN = 25
+    END_TXN = 26
+    TXN_OFFSET_COMMIT = 28
+    DESCRIBE_QUORUM = 55
+    DESCRIBE_CLUSTER = 60
+    SHARE_FETCH = 78
+    SHARE_ACKNOWLEDGE = 79
+
+
+NAMES: dict[int, str] = {
+    key: "".join(part.capitalize() for part in name.split("_")) for key, name in api_key_map.items()
+}
+"""API key -> name as in Kafka's protocol guide: 0 -> Produce, 18 -> ApiVersions."""
+
+KEYS: dict[str, int] = {name: key for key, name in NAMES.items()}
+
+
+def name_of(api_key: int) -> str:
+    """Return the API's name, or `api 4711` for a key from the future."""
+    return NAMES.get(api_key, f"api {api_key}")
+
+
+@cache
+def known_versions(api_key: int) -> tuple[int, int] | None:
+    """Return the lowest and highest version that there are layouts for, None for an unknown API."""
+    name = api_key_map.get(api_key)
+    if name is None:
+        return None
+    versions = schema_name_map[name].keys()
+    return min(versions), max(versions)
+
+
+@cache
+def request_header_version(api_key: int, api_version: int) -> int:
+    """Return the version of the request header (KIP-482): 2 where the API version is flexible, otherwise 1.
+
+    An API from the future is taken for flexible: all new ones are.
+    """
+    known = known_versions(api_key)
+    if known is None or api_version > known[1]:
+        return 2
+    if api_version < known[0]:
+        return 1
+    return int(load_request_schema(api_key, api_version).__header_schema__.__version__)
+
+
+@cache
+def response_header_version(api_key: int, api_version: int) -> int:
+    """Return the version of the response header: 1 where flexible, but always 0 for ApiVersions (KIP-511)."""
+    if api_key == Api.API_VERSIONS:
+        return 0
+    return 1 if request_header_version(api_key, api_version) == 2 else 0

@@ -1,0 +1,43 @@
+"""Whole messages as kio's objects: for what the gateway itself asks and answers, never for what merely passes."""
+
+from __future__ import annotations
+
+import io
+from functools import cache
+from typing import Any, TypeVar
+
+from kio.index import load_request_schema, load_response_schema
+from kio.serial import entity_reader, entity_writer
+from kio.serial.errors import SerialError
+
+from appliance.wire.errors import Malformed
+
+Message = TypeVar("Message")
+
+
+@cache
+def request_type(api_key: int, api_version: int) -> type[Any]:
+    """Return kio's class for a request body. Raises kio.index.KioIndexError for an unknown kind."""
+    return load_request_schema(api_key, api_version)  # type: ignore[arg-type]  # kio's own narrowed int type
+
+
+@cache
+def response_type(api_key: int, api_version: int) -> type[Any]:
+    """Return kio's class for a response body. Raises kio.index.KioIndexError for an unknown kind."""
+    return load_response_schema(api_key, api_version)  # type: ignore[arg-type]  # kio's own narrowed int type
+
+
+def encode(message: Any) -> bytes:
+    """Return the bytes of a kio message."""
+    out = io.BytesIO()
+    entity_writer(type(message))(out, message)
+    return out.getvalue()
+
+
+def decode(kind: type[Message], body: bytes | memoryview) -> Message:
+    """Read a kio message. Raises Malformed for anything else, tagged fields that kio does not know included."""
+    try:
+        message, _ = entity_reader(kind)(bytes(body), 0)  # type: ignore[type-var]  # any kio entity
+    except (SerialError, KeyError, ValueError, IndexError, TypeError) as error:
+        raise Malformed(f"expected a {kind.__name__}, found bytes that are none: {error!r}") from error
+    return message
