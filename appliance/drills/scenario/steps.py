@@ -156,8 +156,9 @@ class LabAction(Spec):
 class Turns(Spec):
     """Producers write to one partition in turn, each record acknowledged or given up before the next.
 
-    So two producers' batches alternate in one partition for certain, which traffic at a rate cannot promise:
-    it is how a broker comes to mistake one producer for another. The producers are idle otherwise (`rate: 0/s`).
+    So two producers' batches alternate in one partition for certain, which traffic at a rate cannot
+    promise: it is how a broker comes to mistake one producer for another. The producers are idle otherwise
+    (`rate: 0/s`).
     """
 
     clients: list[Name] = Field(min_length=1)
