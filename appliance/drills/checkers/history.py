@@ -10,7 +10,7 @@ from appliance.drills.ledger import RecordLedger, Stored, Write
 
 Partition: TypeAlias = tuple[str, int]
 Key: TypeAlias = tuple[str, int, str]
-"""Topic, partition, id: a record that turns up in another partition than it was sent to is not that record."""
+"""Topic, partition, id: a record in another partition than it was sent to is not that record."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +62,6 @@ class History:
         return self.read is None or partition in self.read
 
     def author(self, row: Stored) -> str:
-        """Return the client that a stored record comes from, by its id where nobody is known to have sent it."""
+        """Return the client that a stored record comes from, by its id where nobody sent it."""
         write = self.sent.get((row.topic, row.partition, row.id))
         return write.client if write else row.id.split("/", 1)[0]

@@ -1,0 +1,328 @@
+"""When each client came back: from the journal's disruptions and the ledger's times, per client.
+
+A success is a record acknowledged to its producer or delivered to its consumer; a failure is a record
+given up, or an error that the consumer saw. A gap is a silence longer than the client's own baseline
+cadence explains.
+
+Recovery counts from a disruption, but a success right after it may have been under way before: what counts
+is the first success after the first *sign* of the disruption, a failure or a gap. A client that shows no
+sign until the next disruption never noticed, and its recovery took 0 s. With several disruptions, each is
+an episode that ends when the client is back, be that after the next one has begun; the report shows the
+worst.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import median
+from typing import Literal
+
+from appliance.drills.ledger import RecordLedger
+from appliance.journal.events import (
+    ClientError,
+    ClientStarted,
+    Event,
+    FaultArmed,
+    LabActed,
+    PhaseEnded,
+    PhaseStarted,
+    SwitchoverProgressed,
+)
+from appliance.report.summary import Availability, Recovery, Span
+
+STABLE_SECONDS = 5.0
+"""So long without a failure or a gap is stable."""
+SHORTEST_GAP_SECONDS = 1.0
+"""No silence below this is a gap, however fast the client is otherwise."""
+GAP_FACTOR = 10.0
+"""Above it, a gap is so many times the median interval of the baseline."""
+DEGRADED_SECONDS = 0.5
+"""A failure marks so much before and after it as degraded, where successes go on."""
+
+_STATES: tuple[Literal["ok", "degraded", "down"], ...] = ("ok", "degraded", "down")
+_DEGRADED, _DOWN = 1, 2
+
+
+@dataclass(frozen=True, slots=True)
+class Episode:
+    """One disruption as one client lived through it; None means not within the time watched."""
+
+    at: float
+    first_success: float | None
+    """Seconds from `at`."""
+    stable: float | None
+    """Seconds from `at` to the start of the first stable stretch."""
+    first_success_above: float
+    """What it is certainly longer than, where `first_success` is None."""
+    stable_above: float
+    """The same for `stable`."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClientRecovery:
+    """All that is known of one client's coming back."""
+
+    client: str
+    role: str
+    episodes: tuple[Episode, ...]
+    longest_gap: float
+    """Seconds; with a silence that was still going on at the end, as far as it was seen."""
+    gap_open: bool
+    """Whether the client was silent at the end: its last gap is longer than what was seen of it."""
+    successes: int
+    spans: tuple[Span, ...]
+
+    @property
+    def worst(self) -> Episode | None:
+        """Return the episode that took longest; None where there was no disruption."""
+        return max(
+            self.episodes,
+            key=lambda each: (
+                each.stable is None,
+                each.stable_above if each.stable is None else each.stable,
+                each.first_success is None,
+                each.first_success or 0.0,
+                -each.at,
+            ),
+            default=None,
+        )
+
+    def as_recovery(self) -> Recovery:
+        """Return the summary's row."""
+        worst = self.worst
+        return Recovery(
+            client=self.client,
+            role=self.role,
+            disrupted_at=worst.at if worst else None,
+            first_success_seconds=worst.first_success if worst else None,
+            stable_seconds=worst.stable if worst else None,
+            longest_gap_seconds=self.longest_gap,
+        )
+
+    def as_availability(self) -> Availability:
+        """Return the summary's row."""
+        return Availability(client=self.client, spans=list(self.spans))
+
+
+def disruptions(events: Iterable[Event]) -> list[float]:
+    """Return when clients were disrupted, in order.
+
+    Faults that disrupt, brokers killed, stopped or paused, and a switchover's fence and switch.
+    """
+    return sorted(
+        event.at
+        for event in events
+        if (isinstance(event, FaultArmed) and event.disrupts)
+        or (isinstance(event, LabActed) and event.action in ("kill", "stop", "pause"))
+        or (isinstance(event, SwitchoverProgressed) and event.state in ("fence", "switch"))
+    )
+
+
+def recoveries(
+    events: Sequence[Event], ledger: RecordLedger, *, idle: Iterable[str] = ()
+) -> list[ClientRecovery]:
+    """Return the recovery of every client that was started, in that order.
+
+    `idle` names producers without a rate of their own: their silence says nothing, so they are left out.
+    """
+    watch = _watch(events, ledger)
+    moments = disruptions(events)
+    left_out = set(idle)
+    started = {
+        event.client: event
+        for event in events
+        if isinstance(event, ClientStarted) and event.client not in left_out
+    }
+    return [
+        _recovery(event, moments, watch.series(event.client), watch.begin_of(event), watch.end_of(event))
+        for event in started.values()
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class _Series:
+    """One client's times, sorted; successes at one instant are one."""
+
+    successes: list[float]
+    failures: list[float]
+
+
+@dataclass(frozen=True)
+class _Watch:
+    """How long each client was watched, and what was seen of it."""
+
+    begin: float
+    end: float
+    seen: Mapping[str, _Series]
+    active: Mapping[str, float]
+    """Topic -> when its producers last did anything: later silence is nobody's fault."""
+    wrote: Mapping[str, float]
+    """Producer -> when it last did anything."""
+
+    def series(self, client: str) -> _Series:
+        return self.seen.get(client, _Series([], []))
+
+    def begin_of(self, started: ClientStarted) -> float:
+        return max(self.begin, started.at)
+
+    def end_of(self, started: ClientStarted) -> float:
+        quiet = self.wrote if started.role == "producer" else self.active
+        key = started.client if started.role == "producer" else started.topic
+        successes = self.series(started.client).successes
+        last = max(quiet.get(key, self.end), successes[-1] if successes else 0.0)
+        return min(self.end, last)
+
+
+def _watch(events: Sequence[Event], ledger: RecordLedger) -> _Watch:
+    last = max((event.at for event in events), default=0.0)
+    begin = next(
+        (event.at for event in events if isinstance(event, PhaseStarted) and event.phase == "baseline"), 0.0
+    )
+    ends = [event.at for event in events if isinstance(event, PhaseEnded) and event.phase == "settle"]
+    ends += [event.at for event in events if isinstance(event, PhaseStarted) and event.phase == "final-read"]
+    end = min(ends, default=last)
+    successes: dict[str, set[float]] = {}
+    failures: dict[str, list[float]] = {}
+    active: dict[str, float] = {}
+    wrote: dict[str, float] = {}
+    for write in ledger.writes:
+        done = end if write.done is None else write.done
+        if write.outcome == "acknowledged":
+            successes.setdefault(write.client, set()).add(done)
+        else:
+            failures.setdefault(write.client, []).append(done)
+        at = write.sent if write.done is None else max(write.sent, write.done)
+        wrote[write.client] = max(at, wrote.get(write.client, 0.0))
+        active[write.topic] = max(at, active.get(write.topic, 0.0))
+    for delivery in ledger.deliveries:
+        successes.setdefault(delivery.client, set()).add(delivery.at)
+    for event in events:
+        if isinstance(event, ClientError) and event.client not in wrote:
+            failures.setdefault(event.client, []).append(event.at)
+    seen = {
+        client: _Series(sorted(successes.get(client, ())), sorted(failures.get(client, ())))
+        for client in {*successes, *failures}
+    }
+    return _Watch(begin, end, seen, active, wrote)
+
+
+def _recovery(
+    started: ClientStarted, moments: Sequence[float], series: _Series, begin: float, end: float
+) -> ClientRecovery:
+    successes = [at for at in series.successes if begin <= at <= end]
+    failures = [at for at in series.failures if begin <= at <= end]
+    mine = [at for at in moments if begin <= at <= end]
+    limit = _gap_limit(successes, mine[0] if mine else end)
+    gaps = _gaps(successes, limit, begin, end)
+    intervals = [later - earlier for earlier, later in zip(successes, successes[1:], strict=False)]
+    gap_open = bool(gaps) and gaps[-1][1] == end and (not successes or successes[-1] < end)
+    return ClientRecovery(
+        client=started.client,
+        role=started.role,
+        episodes=tuple(
+            _episode(at, until, successes, failures, gaps, end)
+            for at, until in zip(mine, [*mine[1:], end], strict=True)
+        ),
+        longest_gap=max([*intervals, *(to - since for since, to in gaps)], default=0.0),
+        gap_open=gap_open,
+        successes=len(successes),
+        spans=tuple(_spans(failures, gaps, successes[0] if successes else begin, end)),
+    )
+
+
+def _gap_limit(successes: Sequence[float], undisturbed_until: float) -> float:
+    """Return the silence in seconds that is still the client's own cadence."""
+    calm = [at for at in successes if at <= undisturbed_until]
+    if len(calm) < 3:
+        return SHORTEST_GAP_SECONDS
+    cadence = median(later - earlier for earlier, later in zip(calm, calm[1:], strict=False))
+    return max(SHORTEST_GAP_SECONDS, GAP_FACTOR * cadence)
+
+
+def _gaps(successes: Sequence[float], limit: float, begin: float, end: float) -> list[tuple[float, float]]:
+    """Return the silences above the limit, the one that goes on at the end included."""
+    if not successes:
+        return [(begin, end)] if end - begin > limit else []
+    return [
+        (since, to) for since, to in zip(successes, [*successes[1:], end], strict=True) if to - since > limit
+    ]
+
+
+def _episode(
+    at: float,
+    until: float,
+    successes: Sequence[float],
+    failures: Sequence[float],
+    gaps: Sequence[tuple[float, float]],
+    end: float,
+) -> Episode:
+    """Measure one disruption; its first sign lies before `until`, when the next one begins."""
+    gap = next((each for each in gaps if each[1] > at), None)
+    signs = [max(gap[0], at)] if gap and gap[0] < until else []
+    index = bisect_left(failures, at)
+    if index < len(failures) and failures[index] < until:
+        signs.append(failures[index])
+    stable_above = max(0.0, end - STABLE_SECONDS - at)
+    if not signs:
+        return Episode(at, 0.0, 0.0, 0.0, 0.0)
+    sign = min(signs)
+    # A gap's own first success is the one that ends it; after a failure, any success counts.
+    index = bisect_right(successes, sign)
+    first = successes[index] - at if index < len(successes) else None
+    stable = _first_stable(sign, successes, failures, gaps, end)
+    return Episode(at, first, None if stable is None else stable - at, max(0.0, end - at), stable_above)
+
+
+def _first_stable(
+    since: float,
+    successes: Sequence[float],
+    failures: Sequence[float],
+    gaps: Sequence[tuple[float, float]],
+    end: float,
+) -> float | None:
+    """Return the first success after `since` that begins a stretch without a failure or a gap."""
+    gap_starts = [start for start, _ in gaps]
+    index = bisect_right(successes, since)
+    while index < len(successes):
+        start = successes[index]
+        if start + STABLE_SECONDS > end:
+            return None
+        failure = bisect_left(failures, start)
+        place = bisect_left(gap_starts, start)
+        blocks = []
+        if failure < len(failures) and failures[failure] < start + STABLE_SECONDS:
+            blocks.append(failures[failure])
+        if place < len(gaps) and gaps[place][0] < start + STABLE_SECONDS:
+            blocks.append(gaps[place][0])
+        if not blocks:
+            return start
+        index = max(index + 1, bisect_right(successes, max(blocks)))
+    return None
+
+
+def _spans(
+    failures: Sequence[float], gaps: Sequence[tuple[float, float]], begin: float, end: float
+) -> list[Span]:
+    """Cut the time watched into stretches: down in a gap, degraded around failures, ok otherwise."""
+    marks = [(since, to, _DOWN) for since, to in gaps]
+    marks += [(at - DEGRADED_SECONDS, at + DEGRADED_SECONDS, _DEGRADED) for at in failures]
+    marks.sort()
+    edges = sorted(
+        {begin, end, *(edge for since, to, _ in marks for edge in (since, to) if begin < edge < end)}
+    )
+    spans: list[Span] = []
+    over: list[tuple[float, int]] = []
+    place = 0
+    for since, to in zip(edges, edges[1:], strict=False):
+        while place < len(marks) and marks[place][0] <= since:
+            over.append((marks[place][1], marks[place][2]))
+            place += 1
+        over = [each for each in over if each[0] > since]
+        state = _STATES[max((level for _, level in over), default=0)]
+        if spans and spans[-1].state == state:
+            spans[-1] = Span(start=spans[-1].start, end=to, state=state)
+        else:
+            spans.append(Span(start=since, end=to, state=state))
+    return spans
