@@ -1,5 +1,6 @@
-"""What users declare: Cluster, Listener, VirtualCluster, Fault, as YAML or JSON, checked before anything happens.
+"""What users declare: Cluster, Listener, VirtualCluster, Fault, as YAML or JSON, checked before anything
+happens.
 
-`models` are the kinds, `units` the values that carry a unit, `documents` the way from a file to models with every
-problem listed at once, with file, line and path. Knows nothing of Kafka's bytes nor of what runs.
+`models` are the kinds, `units` the values that carry a unit, `documents` the way from a file to models with
+every problem listed at once, with file, line and path. Knows nothing of Kafka's bytes nor of what runs.
 """

@@ -1,7 +1,7 @@
 """From YAML (or JSON) files to models, with every problem listed at once, each with file, line and path.
 
-`read_documents` gives the raw documents with the place of every key; `check` turns one into a model. Both collect
-problems instead of stopping at the first; `Invalid` carries them all.
+`read_documents` gives the raw documents with the place of every key; `check` turns one into a model. Both
+collect problems instead of stopping at the first; `Invalid` carries them all.
 """
 
 from __future__ import annotations
@@ -81,7 +81,8 @@ def plain_document(data: object, source: str) -> Document:
 
 
 def read_documents(path: Path) -> list[Document]:
-    """Read all documents of a file, or of every *.yaml, *.yml and *.json in a folder (sorted by name, not below it).
+    """Read all documents of a file, or of every *.yaml, *.yml and *.json in a folder (sorted by name, not
+    below it).
 
     Raises Invalid for files that cannot be read, are not YAML, or say a key twice.
     """

@@ -5,8 +5,8 @@
     metadata: {name: orders}
     spec: {cluster: primary, standbys: [standby]}
 
-Unknown keys are errors everywhere; durations, sizes and rates carry their unit. Cross references (a virtual cluster that
-names a cluster) are checked by `control` when a set of resources becomes a snapshot.
+Unknown keys are errors everywhere; durations, sizes and rates carry their unit. Cross references (a virtual
+cluster that names a cluster) are checked by `control` when a set of resources becomes a snapshot.
 """
 
 from __future__ import annotations
@@ -60,8 +60,9 @@ class ClusterSpec(Spec):
 class BrokerPorts(Spec):
     """The deterministic map from node id to port: `first + id % count`, but for the ids in `pinned`.
 
-    A pure function of the node id, so that restarts and replicas of the gateway agree without talking to each other.
-    Two brokers of one cluster whose ids fall on one port cannot both be served: status says so and names the remedy (`pinned`).
+    A pure function of the node id, so that restarts and replicas of the gateway agree without talking to each
+    other. Two brokers of one cluster whose ids fall on one port cannot both be served: status says so and
+    names the remedy (`pinned`).
     """
 
     first: int = Field(ge=1, le=65535)
@@ -121,8 +122,8 @@ class VirtualClusterSpec(Spec):
     replication: Literal["mirrormaker", "offset-preserving", "none"] = "none"
     """How records get from `cluster` to the standbys: decides how a planned switchover measures the lag."""
     producer_ids: Literal["tagged", "plain"] = "tagged"
-    """`tagged`: ids from InitProducerId are made unique across clusters (the only safe setting for a virtual cluster that
-    may be switched). `plain` exists for the drill that shows what happens without it."""
+    """`tagged`: ids from InitProducerId are made unique across clusters (the only safe setting for a virtual
+    cluster that may be switched). `plain` exists for the drill that shows what happens without it."""
 
 
 class Select(Spec):
@@ -177,8 +178,8 @@ class OutageSpec(Spec):
 
     cluster: Name
     mode: Literal["refuse", "reset", "blackhole"]
-    """refuse: connections to it fail at once and those that stand are closed; reset: the same with a TCP reset towards the
-    client; blackhole: connections stand, bytes go nowhere."""
+    """refuse: connections to it fail at once and those that stand are closed; reset: the same with a TCP
+    reset towards the client; blackhole: connections stand, bytes go nowhere."""
 
 
 class FaultSpec(Spec):

@@ -1,0 +1,62 @@
+"""The declared resources, as an immutable value. Faults are not among them: they are leases, not
+declarations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from appliance.resources.models import Cluster, Listener, VirtualCluster
+
+Declared = Cluster | Listener | VirtualCluster
+Identity = tuple[str, str]
+"""Kind and name."""
+
+
+def identity_of(resource: Declared) -> Identity:
+    """Return kind and name."""
+    return resource.kind, resource.name
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """All declared resources; a change makes a new catalogue."""
+
+    resources: Mapping[Identity, Declared]
+
+    @classmethod
+    def of(cls, resources: Iterable[Declared]) -> Catalogue:
+        """Return a catalogue of these; of two with one identity the later one stays."""
+        return cls(MappingProxyType({identity_of(each): each for each in resources}))
+
+    def get(self, kind: str, name: str) -> Declared | None:
+        """Return the resource, if there is one."""
+        return self.resources.get((kind, name))
+
+    def with_resource(self, resource: Declared) -> Catalogue:
+        """Return a catalogue that has this resource in the place of its like."""
+        return Catalogue(MappingProxyType({**self.resources, identity_of(resource): resource}))
+
+    def without(self, kind: str, name: str) -> Catalogue:
+        """Return a catalogue that lacks the resource."""
+        left = {identity: each for identity, each in self.resources.items() if identity != (kind, name)}
+        return Catalogue(MappingProxyType(left))
+
+    @property
+    def clusters(self) -> dict[str, Cluster]:
+        """The clusters by name, sorted."""
+        return {each.name: each for each in self._sorted() if isinstance(each, Cluster)}
+
+    @property
+    def listeners(self) -> dict[str, Listener]:
+        """The listeners by name, sorted."""
+        return {each.name: each for each in self._sorted() if isinstance(each, Listener)}
+
+    @property
+    def virtual_clusters(self) -> dict[str, VirtualCluster]:
+        """The virtual clusters by name, sorted."""
+        return {each.name: each for each in self._sorted() if isinstance(each, VirtualCluster)}
+
+    def _sorted(self) -> list[Declared]:
+        return [self.resources[identity] for identity in sorted(self.resources)]

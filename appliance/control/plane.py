@@ -1,0 +1,307 @@
+"""The live state as a whole. Every change goes through here and ends in one new snapshot.
+
+Changes of what is kept (resources, who serves) are made one after the other: checked, written to the disk,
+published. Changes of faults and fences are immediate and kept nowhere.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+from typing import Literal
+
+import trio
+
+from appliance.control.catalogue import Catalogue, Declared, identity_of
+from appliance.control.conductor import Conductor
+from appliance.control.datapath import DataPath, Feed
+from appliance.control.errors import ConflictError, UnfitError, UnknownError
+from appliance.control.faults import Armed, FaultBoard, LiveFault
+from appliance.control.references import fault_problems, members, problems, referrers
+from appliance.control.replication import Gauge, MirrorMakerGauge, OffsetPreservingGauge
+from appliance.control.snapshots import SnapshotMaker, StandardInterceptors, serving_cluster, target_of
+from appliance.control.statedir import Kept, StateDir, restore, with_change
+from appliance.control.switchover import Clocks, Mode, Switchover
+from appliance.resources.models import Fault, FaultSpec, VirtualCluster
+
+Outcome = Literal["created", "changed", "unchanged"]
+log = logging.getLogger("tidegate.control")
+
+
+class ControlPlane:
+    """Holds the declared resources, who serves, the fences, the faults and the switchovers of one gateway.
+
+    `declared` is what the files say; `state` is where changes are kept (None: nowhere; the caller closes it).
+    Raises UnfitError for resources that do not fit together, StateError for a state directory that does not
+    serve.
+    """
+
+    def __init__(
+        self,
+        declared: Iterable[Declared],
+        *,
+        feed: Feed,
+        data_path: DataPath,
+        arm: Callable[[str, FaultSpec], Armed],
+        standard: StandardInterceptors,
+        clocks: Clocks,
+        state: StateDir | None = None,
+    ) -> None:
+        self._declared = Catalogue.of(declared).resources
+        self._state = state
+        self._feed = feed
+        self._data_path = data_path
+        self._clocks = clocks
+        self._maker = SnapshotMaker(standard)
+        self._fenced: frozenset[str] = frozenset()
+        self._switchovers: dict[str, Switchover] = {}
+        self._nursery: trio.Nursery | None = None
+        self._changing = trio.Lock()
+        self._instants_changed = trio.Event()
+        self.faults = FaultBoard(arm)
+        self.catalogue, self._kept, remarks = restore(
+            self._declared.values(), state.load() if state else Kept()
+        )
+        for remark in remarks:
+            log.warning("%s", remark)
+        wrong = problems(self.catalogue)
+        if wrong:
+            raise UnfitError("the resources do not fit together", wrong)
+        self._publish()
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Let leases lapse and switchovers proceed, until cancelled."""
+        async with trio.open_nursery() as nursery:
+            self._nursery = nursery
+            task_status.started()
+            while True:
+                self._settle_faults()
+                with trio.move_on_at(self.faults.next_instant()):
+                    await self._instants_changed.wait()
+                    self._instants_changed = trio.Event()
+
+    # -- resources
+
+    def get(self, kind: str, name: str) -> Declared:
+        """Return a declared resource. Raises UnknownError."""
+        resource = self.catalogue.get(kind, name)
+        if resource is None:
+            raise UnknownError(f"there is no {kind} {name}")
+        return resource
+
+    async def put(self, resource: Declared) -> Outcome:
+        """Create or change a resource. Raises UnfitError, ConflictError, StateError."""
+        async with self._changing:
+            before = self.catalogue.get(*identity_of(resource))
+            if before == resource:
+                return "unchanged"
+            kept = with_change(self._kept, self._declared, identity_of(resource), resource)
+            if isinstance(before, VirtualCluster) and isinstance(resource, VirtualCluster):
+                self._refuse_a_hidden_switch(before, resource)
+                serving = self.serving(resource.name)
+                kept = kept.with_serving(resource.name, None if serving == resource.spec.cluster else serving)
+            catalogue = self.catalogue.with_resource(resource)
+            wrong = problems(catalogue)
+            if wrong:
+                raise UnfitError(f"{resource.kind} {resource.name} is refused", wrong)
+            await self._keep(kept)
+            self.catalogue = catalogue
+            self._publish()
+            return "created" if before is None else "changed"
+
+    async def delete(self, kind: str, name: str) -> None:
+        """Delete a resource. Raises UnknownError, ConflictError while another refers to it, StateError."""
+        async with self._changing:
+            self.get(kind, name)
+            users = referrers(self.catalogue, kind, name) + self._faults_on(kind, name)
+            if users:
+                raise ConflictError(f"{kind} {name} cannot be deleted: it is used by {', '.join(users)}")
+            kept = with_change(self._kept, self._declared, (kind, name), None)
+            if kind == "VirtualCluster":
+                self._refuse_while_switching(self._virtual_cluster(name))
+                kept = kept.with_serving(name, None)
+            await self._keep(kept)
+            if kind == "VirtualCluster":
+                self._switchovers.pop(name, None)
+            self.catalogue = self.catalogue.without(kind, name)
+            self._publish()
+
+    # -- who serves
+
+    def serving(self, virtual_cluster: str) -> str:
+        """Return the cluster that serves a virtual cluster now. Raises UnknownError."""
+        return serving_cluster(self._virtual_cluster(virtual_cluster), self._kept.serving)
+
+    def is_fenced(self, virtual_cluster: str) -> bool:
+        """Return whether its writes are held."""
+        return virtual_cluster in self._fenced
+
+    def switchover(self, virtual_cluster: str) -> Switchover | None:
+        """Return its latest switchover since the gateway started."""
+        return self._switchovers.get(virtual_cluster)
+
+    def start_switchover(
+        self,
+        virtual_cluster: str,
+        to: str,
+        *,
+        mode: Mode,
+        hold: float,
+        dry_run: bool,
+        leave_records_behind: bool,
+    ) -> Switchover:
+        """Start a switchover in the background and return its record; over at once when `to` serves already.
+
+        Raises UnknownError, UnfitError when it can never take place, ConflictError when another is under way.
+        """
+        declared = self._virtual_cluster(virtual_cluster)
+        if to not in members(declared):
+            known = ", ".join(members(declared))
+            raise UnfitError(
+                f"{virtual_cluster} cannot be switched to {to}", [f"to: expected one of {known}"]
+            )
+        self._refuse_while_switching(declared)
+        source = self.serving(virtual_cluster)
+        switchover = Switchover(
+            virtual_cluster, source, to, mode, hold, dry_run, leave_records_behind, self._clocks
+        )
+        if source == to:
+            switchover.enter("done", f"{to} serves {virtual_cluster} already")
+            return self._remember(switchover)
+        if mode == "planned" and declared.spec.replication == "none" and not leave_records_behind:
+            raise UnfitError(
+                f"the lag of {virtual_cluster} cannot be measured: its replication is none",
+                [
+                    "leave_records_behind: say true (--leave-records-behind) to switch and leave what is not replicated"
+                ],
+            )
+        assert self._nursery is not None, "run() must run"
+        conductor = Conductor(
+            switchover,
+            target_of(self.catalogue.clusters[source]),
+            target_of(self.catalogue.clusters[to]),
+            signals=self,
+            data_path=self._data_path,
+            gauge=_gauge(declared, to),
+        )
+        self._nursery.start_soon(conductor.run)
+        return self._remember(switchover)
+
+    def fence(self, virtual_cluster: str, *, closed: bool) -> None:
+        """See Signals of the conductor."""
+        fenced = self._fenced - {virtual_cluster}
+        self._fenced = fenced | {virtual_cluster} if closed else fenced
+        self._publish()
+
+    async def switch(self, virtual_cluster: str, cluster: str, *, fence: bool) -> None:
+        """See Signals of the conductor."""
+        async with self._changing:
+            at_home = cluster == self._virtual_cluster(virtual_cluster).spec.cluster
+            await self._keep(self._kept.with_serving(virtual_cluster, None if at_home else cluster))
+            self.fence(virtual_cluster, closed=fence)
+
+    # -- faults
+
+    def put_fault(self, fault: Fault) -> Outcome:
+        """Arm a fault; one that is alive and the same is renewed. Raises UnfitError, ConflictError."""
+        self._settle_faults()
+        wrong = fault_problems(fault.spec, self.catalogue)
+        if wrong:
+            raise UnfitError(f"Fault {fault.name} is refused", wrong)
+        outcome = self.faults.put(fault, trio.current_time())
+        if outcome != "unchanged":
+            log.warning("fault %s (%s) on %s armed", fault.name, fault.spec.type, fault.spec.virtual_cluster)
+            self._publish()
+        self._instants_changed.set()
+        return outcome
+
+    def renew_fault(self, name: str) -> LiveFault:
+        """Renew a lease. Raises UnknownError, ConflictError when the fault is over."""
+        self._settle_faults()
+        live = self.faults.renew(name, trio.current_time())
+        self._instants_changed.set()
+        return live
+
+    def remove_fault(self, name: str) -> LiveFault:
+        """End a fault; one that is over stays as it is. Raises UnknownError."""
+        self._settle_faults()
+        live = self.faults.remove(name)
+        self._publish()
+        return live
+
+    def end_faults(self) -> list[LiveFault]:
+        """End all faults at once; return those that were alive."""
+        self._settle_faults()
+        ended = [self.faults.remove(each.fault.name) for each in self.faults.alive()]
+        self._publish()
+        log.warning("all faults ended: %s", ", ".join(each.fault.name for each in ended) or "there were none")
+        return ended
+
+    # --
+
+    def _settle_faults(self) -> None:
+        before = [(each.fault.name, each.state) for each in self.faults.alive()]
+        self.faults.settle(trio.current_time())
+        for name, state in before:
+            now = self.faults.get(name).state
+            if now != state:
+                log.warning("fault %s: %s", name, now)
+        if before != [(each.fault.name, each.state) for each in self.faults.alive()]:
+            self._publish()
+
+    def _publish(self) -> None:
+        self._feed.publish(self._maker.make(self.catalogue, self._kept.serving, self._fenced, self.faults))
+
+    async def _keep(self, kept: Kept) -> None:
+        if self._state is not None:
+            await trio.to_thread.run_sync(self._state.save, kept)
+        self._kept = kept
+
+    def _remember(self, switchover: Switchover) -> Switchover:
+        self._switchovers[switchover.virtual_cluster] = switchover
+        return switchover
+
+    def _virtual_cluster(self, name: str) -> VirtualCluster:
+        found = self.get("VirtualCluster", name)
+        assert isinstance(found, VirtualCluster)
+        return found
+
+    def _refuse_while_switching(self, virtual_cluster: VirtualCluster) -> None:
+        running = self._switchovers.get(virtual_cluster.name)
+        if running is not None and not running.over:
+            raise ConflictError(
+                f"a switchover of {virtual_cluster.name} to {running.target} is under way ({running.state}): "
+                "wait for its end"
+            )
+
+    def _refuse_a_hidden_switch(self, before: VirtualCluster, after: VirtualCluster) -> None:
+        self._refuse_while_switching(before)
+        serving = self.serving(before.name)
+        if serving not in members(after):
+            raise ConflictError(f"{serving} serves {before.name} now: switch over before you take it away")
+        if after.spec.cluster not in {before.spec.cluster, serving}:
+            raise ConflictError(
+                f"{serving} serves {before.name}: another cluster comes to serve by a switchover, "
+                f"not by a change of spec.cluster (expected {before.spec.cluster} or {serving})"
+            )
+
+    def _faults_on(self, kind: str, name: str) -> list[str]:
+        users = []
+        for live in self.faults.alive():
+            spec = live.fault.spec
+            referred = {("VirtualCluster", spec.virtual_cluster)}
+            if spec.outage is not None:
+                referred.add(("Cluster", spec.outage.cluster))
+            if (kind, name) in referred:
+                users.append(f"Fault {live.fault.name}")
+        return users
+
+
+def _gauge(virtual_cluster: VirtualCluster, target: str) -> Gauge | None:
+    match virtual_cluster.spec.replication:
+        case "mirrormaker":
+            return MirrorMakerGauge(target)
+        case "offset-preserving":
+            return OffsetPreservingGauge()
+        case _:
+            return None

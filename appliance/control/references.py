@@ -1,0 +1,117 @@
+"""What resources must satisfy together: references lead somewhere, no two listeners want one port."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import combinations
+
+from appliance.control.catalogue import Catalogue
+from appliance.resources.models import FaultSpec, Listener, VirtualCluster, parse_address
+
+ANY_HOST = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared, not bound
+
+
+def problems(catalogue: Catalogue) -> list[str]:
+    """Return all that is wrong between the resources, each as `Kind name: path: message`."""
+    found: list[str] = []
+    for virtual_cluster in catalogue.virtual_clusters.values():
+        found += _virtual_cluster_problems(virtual_cluster, catalogue)
+    for listener in catalogue.listeners.values():
+        if listener.spec.virtual_cluster not in catalogue.virtual_clusters:
+            name = listener.spec.virtual_cluster
+            found.append(f"Listener {listener.name}: spec.virtual_cluster: there is no VirtualCluster {name}")
+    found += _port_problems(catalogue)
+    return found
+
+
+def fault_problems(spec: FaultSpec, catalogue: Catalogue) -> list[str]:
+    """Return what a fault refers to in vain."""
+    virtual_cluster = catalogue.virtual_clusters.get(spec.virtual_cluster)
+    if virtual_cluster is None:
+        return [f"spec.virtual_cluster: there is no VirtualCluster {spec.virtual_cluster}"]
+    if spec.outage is not None and spec.outage.cluster not in members(virtual_cluster):
+        known = ", ".join(members(virtual_cluster))
+        return [
+            f"spec.outage.cluster: expected a cluster of {virtual_cluster.name} ({known}); "
+            f"found {spec.outage.cluster}"
+        ]
+    return []
+
+
+def members(virtual_cluster: VirtualCluster) -> list[str]:
+    """Return the clusters that may serve a virtual cluster."""
+    return [virtual_cluster.spec.cluster, *virtual_cluster.spec.standbys]
+
+
+def referrers(catalogue: Catalogue, kind: str, name: str) -> list[str]:
+    """Return who refers to this resource, as `Kind name`."""
+    if kind == "Cluster":
+        return [
+            f"VirtualCluster {each.name}"
+            for each in catalogue.virtual_clusters.values()
+            if name in members(each)
+        ]
+    if kind == "VirtualCluster":
+        return [
+            f"Listener {each.name}"
+            for each in catalogue.listeners.values()
+            if each.spec.virtual_cluster == name
+        ]
+    return []
+
+
+def _virtual_cluster_problems(virtual_cluster: VirtualCluster, catalogue: Catalogue) -> Iterator[str]:
+    where = f"VirtualCluster {virtual_cluster.name}"
+    seen: set[str] = set()
+    paths = [
+        "spec.cluster",
+        *(f"spec.standbys.{index}" for index in range(len(virtual_cluster.spec.standbys))),
+    ]
+    for path, name in zip(paths, members(virtual_cluster), strict=True):
+        if name not in catalogue.clusters:
+            yield f"{where}: {path}: there is no Cluster {name}"
+        if name in seen:
+            yield f"{where}: {path}: {name} is said twice"
+        seen.add(name)
+
+
+@dataclass(frozen=True)
+class _Ports:
+    """Ports that a listener wants on a host."""
+
+    listener: str
+    host: str
+    first: int
+    last: int
+    what: str
+
+    def __str__(self) -> str:
+        ports = str(self.first) if self.first == self.last else f"{self.first}-{self.last}"
+        return f"{self.what} {ports}"
+
+    def clashes(self, other: _Ports) -> bool:
+        same_host = self.host == other.host or self.host in ANY_HOST or other.host in ANY_HOST
+        return same_host and self.first <= other.last and other.first <= self.last
+
+
+def _port_problems(catalogue: Catalogue) -> Iterator[str]:
+    for listener in catalogue.listeners.values():
+        if parse_address(listener.spec.bind)[1] == 0:
+            yield f"Listener {listener.name}: spec.bind: say the port, clients have to know it; found 0"
+    wanted = [ports for listener in catalogue.listeners.values() for ports in _wanted(listener)]
+    for one, other in combinations(wanted, 2):
+        if one.clashes(other) and not (one.listener == other.listener and "pinned" in other.what):
+            yield (
+                f"Listener {other.listener}: its {other} clashes with the {one} of Listener {one.listener}: "
+                "say broker_ports (first, count) so that they stay apart"
+            )
+
+
+def _wanted(listener: Listener) -> Iterator[_Ports]:
+    host, port = parse_address(listener.spec.bind)
+    brokers = listener.spec.ports()
+    yield _Ports(listener.name, host, port, port, "bootstrap port")
+    yield _Ports(listener.name, host, brokers.first, brokers.first + brokers.count - 1, "broker ports")
+    for pinned in brokers.pinned.values():
+        yield _Ports(listener.name, host, pinned, pinned, "pinned broker port")

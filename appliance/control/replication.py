@@ -1,0 +1,204 @@
+"""How far the target of a switchover is behind its source, per partition.
+
+`mirrormaker`: MirrorMaker 2 writes, for each partition, pairs of (offset on the source, offset on the target)
+of one and the same record. From the last pair on both logs grow alike, so the target has everything when
+
+    target_end - downstream >= source_end - upstream
+
+The pairs are in the topic `mm2-offset-syncs.<alias of the target>.internal` on the source; the alias of a
+cluster is by convention the name of its resource. Transaction markers and compaction leave holes on the
+source that have no likeness on the target: such a partition seems to lag, never the other way round.
+
+`offset-preserving`: record for record the same offsets, so the end offsets alone tell.
+
+The arithmetic is pure; the `measure_*` functions ask the clusters for it.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol
+
+from appliance.control.datapath import ClusterView, Partition
+
+Topics = Mapping[str, tuple[int, ...]]
+_KEY_HEAD = struct.Struct(">hh")
+_KEY_TAIL = struct.Struct(">i")
+_VALUE = struct.Struct(">hqq")
+
+
+class OffsetSync(NamedTuple):
+    """The same record's offset on both clusters."""
+
+    upstream: int
+    downstream: int
+
+
+@dataclass(frozen=True)
+class Lag:
+    """How many records of a partition the target lacks."""
+
+    topic: str
+    partition: int
+    lag: int
+    known: bool = True
+    """False where nothing tells: `lag` is then all that the source holds."""
+
+
+def read_sync(key: bytes | None, value: bytes | None) -> tuple[Partition, OffsetSync | None] | None:
+    """Read one record of the offset-syncs topic; a tombstone has no sync; None for what is not a sync."""
+    if key is None or len(key) < _KEY_HEAD.size + _KEY_TAIL.size:
+        return None
+    version, length = _KEY_HEAD.unpack_from(key)
+    if version != 0 or len(key) != _KEY_HEAD.size + length + _KEY_TAIL.size:
+        return None
+    topic = key[_KEY_HEAD.size : _KEY_HEAD.size + length].decode(errors="replace")
+    (partition,) = _KEY_TAIL.unpack_from(key, _KEY_HEAD.size + length)
+    if value is None:
+        return (topic, partition), None
+    if len(value) != _VALUE.size:
+        return None
+    version, upstream, downstream = _VALUE.unpack(value)
+    return ((topic, partition), OffsetSync(upstream, downstream)) if version == 0 else None
+
+
+def lag_by_sync(
+    source_start: int, source_end: int, target_end: int, sync: OffsetSync | None
+) -> tuple[int, bool]:
+    """Return the lag and whether it is known.
+
+    A sync from beyond either log's end is from an earlier life of the topic and tells nothing.
+    """
+    if source_end == source_start:
+        return 0, True
+    if sync is None or sync.upstream > source_end or sync.downstream > target_end:
+        return source_end - source_start, False
+    return max(0, (source_end - sync.upstream) - (target_end - sync.downstream)), True
+
+
+def lag_by_end(source_end: int, target_end: int) -> int:
+    """Return the lag where offsets are the same on both clusters."""
+    return max(0, source_end - target_end)
+
+
+def replicated(topics: Topics) -> dict[str, tuple[int, ...]]:
+    """Leave out what is not data of the users: internal topics, and MirrorMaker's own."""
+    return {name: partitions for name, partitions in topics.items() if not _internal(name)}
+
+
+def _internal(topic: str) -> bool:
+    return (
+        topic.startswith("__")
+        or (topic.startswith("mm2") and topic.endswith(".internal"))
+        or topic.endswith((".checkpoints.internal", ".heartbeats"))
+        or topic == "heartbeats"
+    )
+
+
+@dataclass(frozen=True)
+class Ends:
+    """Where the source's partitions start and end; taken behind the fence it is what the target must come to
+    have."""
+
+    start: Mapping[Partition, int]
+    end: Mapping[Partition, int]
+
+    @classmethod
+    async def of(cls, source: ClusterView, topics: Topics) -> Ends:
+        """Ask the source. Raises ClusterUnreachable."""
+        return cls(await source.start_offsets(topics), await source.end_offsets(topics))
+
+
+class Gauge(Protocol):
+    """Measures one switchover's replication lag, again and again."""
+
+    async def measure(
+        self, ends: Ends, source: ClusterView, target: ClusterView, topics: Topics
+    ) -> list[Lag]:
+        """Return the lag of each partition, those without lag included. Raises ClusterUnreachable."""
+
+
+class OffsetPreservingGauge:
+    """For replication that keeps offsets."""
+
+    async def measure(
+        self,
+        ends: Ends,
+        source: ClusterView,  # noqa: ARG002 - Gauge's; the source's ends are known
+        target: ClusterView,
+        topics: Topics,
+    ) -> list[Lag]:
+        """See Gauge."""
+        target_end = await target.end_offsets(topics)
+        return [Lag(*each, lag_by_end(ends.end[each], target_end[each])) for each in _partitions(topics)]
+
+
+@dataclass
+class MirrorMakerGauge:
+    """For MirrorMaker 2 with IdentityReplicationPolicy. Reads on in the syncs where it stopped the last
+    time."""
+
+    target_alias: str
+    _syncs: dict[Partition, OffsetSync] = field(default_factory=dict)
+    _read_to: int = 0
+
+    @property
+    def topic(self) -> str:
+        """The topic of the offset syncs, on the source."""
+        return f"mm2-offset-syncs.{self.target_alias}.internal"
+
+    async def measure(
+        self, ends: Ends, source: ClusterView, target: ClusterView, topics: Topics
+    ) -> list[Lag]:
+        """See Gauge."""
+        target_end = await target.end_offsets(topics)
+        await self._read_syncs(source)
+        lags = []
+        for each in _partitions(topics):
+            lag, known = lag_by_sync(
+                ends.start[each], ends.end[each], target_end[each], self._syncs.get(each)
+            )
+            lags.append(Lag(*each, lag, known))
+        return lags
+
+    async def _read_syncs(self, source: ClusterView) -> None:
+        if self.topic not in await source.topics():
+            return
+        for record in await source.records(self.topic, 0, self._read_to):
+            self._read_to = record.offset + 1
+            read = read_sync(record.key, record.value)
+            if read is None:
+                continue
+            partition, sync = read
+            if sync is None:
+                self._syncs.pop(partition, None)
+            else:
+                self._syncs[partition] = sync
+
+
+def lagging(lags: Iterable[Lag]) -> list[Lag]:
+    """Return the partitions that are not caught up, the worst first."""
+    return sorted(
+        (each for each in lags if each.lag), key=lambda each: (-each.lag, each.topic, each.partition)
+    )
+
+
+def total(lags: Iterable[Lag]) -> int:
+    """Return how many records the target lacks."""
+    return sum(each.lag for each in lags)
+
+
+def in_words(lags: list[Lag], most: int = 5) -> str:
+    """Say which partitions lag: `orders/3: 12 records, ...`."""
+    shown = [
+        f"{each.topic}/{each.partition}: "
+        + (f"{each.lag} records" if each.known else f"no offset sync yet, {each.lag} records on the source")
+        for each in lags[:most]
+    ]
+    return ", ".join(shown) + (f" and {len(lags) - most} more" if len(lags) > most else "")
+
+
+def _partitions(topics: Topics) -> Iterable[Partition]:
+    return [(topic, partition) for topic, partitions in topics.items() for partition in partitions]
