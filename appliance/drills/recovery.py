@@ -16,6 +16,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from statistics import median
 from typing import Literal
 
@@ -120,9 +121,7 @@ def disruptions(events: Iterable[Event]) -> list[float]:
     )
 
 
-def recoveries(
-    events: Sequence[Event], ledger: RecordLedger, *, idle: Iterable[str] = ()
-) -> list[ClientRecovery]:
+def recoveries(events: Sequence[Event], ledger: RecordLedger, *, idle: Iterable[str] = ()) -> list[ClientRecovery]:
     """Return the recovery of every client that was started, in that order.
 
     `idle` names producers without a rate of their own: their silence says nothing, so they are left out.
@@ -131,9 +130,7 @@ def recoveries(
     moments = disruptions(events)
     left_out = set(idle)
     started = {
-        event.client: event
-        for event in events
-        if isinstance(event, ClientStarted) and event.client not in left_out
+        event.client: event for event in events if isinstance(event, ClientStarted) and event.client not in left_out
     }
     return [
         _recovery(event, moments, watch.series(event.client), watch.begin_of(event), watch.end_of(event))
@@ -177,9 +174,7 @@ class _Watch:
 
 def _watch(events: Sequence[Event], ledger: RecordLedger) -> _Watch:
     last = max((event.at for event in events), default=0.0)
-    begin = next(
-        (event.at for event in events if isinstance(event, PhaseStarted) and event.phase == "baseline"), 0.0
-    )
+    begin = next((event.at for event in events if isinstance(event, PhaseStarted) and event.phase == "baseline"), 0.0)
     ends = [event.at for event in events if isinstance(event, PhaseEnded) and event.phase == "settle"]
     ends += [event.at for event in events if isinstance(event, PhaseStarted) and event.phase == "final-read"]
     end = min(ends, default=last)
@@ -216,15 +211,13 @@ def _recovery(
     mine = [at for at in moments if begin <= at <= end]
     limit = _gap_limit(successes, mine[0] if mine else end)
     gaps = _gaps(successes, limit, begin, end)
-    intervals = [later - earlier for earlier, later in zip(successes, successes[1:], strict=False)]
+    intervals = [later - earlier for earlier, later in pairwise(successes)]
+    seen = _Seen(successes, failures, gaps, end)
     gap_open = bool(gaps) and gaps[-1][1] == end and (not successes or successes[-1] < end)
     return ClientRecovery(
         client=started.client,
         role=started.role,
-        episodes=tuple(
-            _episode(at, until, successes, failures, gaps, end)
-            for at, until in zip(mine, [*mine[1:], end], strict=True)
-        ),
+        episodes=tuple(seen.episode(at, until) for at, until in pairwise([*mine, end])),
         longest_gap=max([*intervals, *(to - since for since, to in gaps)], default=0.0),
         gap_open=gap_open,
         successes=len(successes),
@@ -237,7 +230,7 @@ def _gap_limit(successes: Sequence[float], undisturbed_until: float) -> float:
     calm = [at for at in successes if at <= undisturbed_until]
     if len(calm) < 3:
         return SHORTEST_GAP_SECONDS
-    cadence = median(later - earlier for earlier, later in zip(calm, calm[1:], strict=False))
+    cadence = median(later - earlier for earlier, later in pairwise(calm))
     return max(SHORTEST_GAP_SECONDS, GAP_FACTOR * cadence)
 
 
@@ -245,77 +238,68 @@ def _gaps(successes: Sequence[float], limit: float, begin: float, end: float) ->
     """Return the silences above the limit, the one that goes on at the end included."""
     if not successes:
         return [(begin, end)] if end - begin > limit else []
-    return [
-        (since, to) for since, to in zip(successes, [*successes[1:], end], strict=True) if to - since > limit
-    ]
+    return [(since, to) for since, to in zip(successes, [*successes[1:], end], strict=True) if to - since > limit]
 
 
-def _episode(
-    at: float,
-    until: float,
-    successes: Sequence[float],
-    failures: Sequence[float],
-    gaps: Sequence[tuple[float, float]],
-    end: float,
-) -> Episode:
-    """Measure one disruption; its first sign lies before `until`, when the next one begins."""
-    gap = next((each for each in gaps if each[1] > at), None)
-    signs = [max(gap[0], at)] if gap and gap[0] < until else []
-    index = bisect_left(failures, at)
-    if index < len(failures) and failures[index] < until:
-        signs.append(failures[index])
-    stable_above = max(0.0, end - STABLE_SECONDS - at)
-    if not signs:
-        return Episode(at, 0.0, 0.0, 0.0, 0.0)
-    sign = min(signs)
-    # A gap's own first success is the one that ends it; after a failure, any success counts.
-    index = bisect_right(successes, sign)
-    first = successes[index] - at if index < len(successes) else None
-    stable = _first_stable(sign, successes, failures, gaps, end)
-    return Episode(at, first, None if stable is None else stable - at, max(0.0, end - at), stable_above)
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What was seen of one client until `end`, all sorted."""
+
+    successes: Sequence[float]
+    failures: Sequence[float]
+    gaps: Sequence[tuple[float, float]]
+    end: float
+
+    def episode(self, at: float, until: float) -> Episode:
+        """Measure one disruption; its first sign lies before `until`, when the next one begins."""
+        gap = next((each for each in self.gaps if each[1] > at), None)
+        signs = [max(gap[0], at)] if gap and gap[0] < until else []
+        index = bisect_left(self.failures, at)
+        if index < len(self.failures) and self.failures[index] < until:
+            signs.append(self.failures[index])
+        if not signs:
+            return Episode(at, 0.0, 0.0, 0.0, 0.0)
+        sign = min(signs)
+        index = bisect_right(self.successes, sign)
+        first = self.successes[index] - at if index < len(self.successes) else None
+        stable = self.first_stable(sign)
+        return Episode(
+            at=at,
+            first_success=first,
+            stable=None if stable is None else stable - at,
+            first_success_above=max(0.0, self.end - at),
+            stable_above=max(0.0, self.end - STABLE_SECONDS - at),
+        )
+
+    def first_stable(self, since: float) -> float | None:
+        """Return the first success after `since` that begins a stretch without a failure or a gap."""
+        gap_starts = [start for start, _ in self.gaps]
+        index = bisect_right(self.successes, since)
+        while index < len(self.successes):
+            start = self.successes[index]
+            if start + STABLE_SECONDS > self.end:
+                return None
+            troubles = []
+            for moments in (self.failures, gap_starts):
+                place = bisect_left(moments, start)
+                if place < len(moments) and moments[place] < start + STABLE_SECONDS:
+                    troubles.append(moments[place])
+            if not troubles:
+                return start
+            index = max(index + 1, bisect_right(self.successes, max(troubles)))
+        return None
 
 
-def _first_stable(
-    since: float,
-    successes: Sequence[float],
-    failures: Sequence[float],
-    gaps: Sequence[tuple[float, float]],
-    end: float,
-) -> float | None:
-    """Return the first success after `since` that begins a stretch without a failure or a gap."""
-    gap_starts = [start for start, _ in gaps]
-    index = bisect_right(successes, since)
-    while index < len(successes):
-        start = successes[index]
-        if start + STABLE_SECONDS > end:
-            return None
-        failure = bisect_left(failures, start)
-        place = bisect_left(gap_starts, start)
-        blocks = []
-        if failure < len(failures) and failures[failure] < start + STABLE_SECONDS:
-            blocks.append(failures[failure])
-        if place < len(gaps) and gaps[place][0] < start + STABLE_SECONDS:
-            blocks.append(gaps[place][0])
-        if not blocks:
-            return start
-        index = max(index + 1, bisect_right(successes, max(blocks)))
-    return None
-
-
-def _spans(
-    failures: Sequence[float], gaps: Sequence[tuple[float, float]], begin: float, end: float
-) -> list[Span]:
+def _spans(failures: Sequence[float], gaps: Sequence[tuple[float, float]], begin: float, end: float) -> list[Span]:
     """Cut the time watched into stretches: down in a gap, degraded around failures, ok otherwise."""
     marks = [(since, to, _DOWN) for since, to in gaps]
     marks += [(at - DEGRADED_SECONDS, at + DEGRADED_SECONDS, _DEGRADED) for at in failures]
     marks.sort()
-    edges = sorted(
-        {begin, end, *(edge for since, to, _ in marks for edge in (since, to) if begin < edge < end)}
-    )
+    edges = sorted({begin, end, *(edge for since, to, _ in marks for edge in (since, to) if begin < edge < end)})
     spans: list[Span] = []
     over: list[tuple[float, int]] = []
     place = 0
-    for since, to in zip(edges, edges[1:], strict=False):
+    for since, to in pairwise(edges):
         while place < len(marks) and marks[place][0] <= since:
             over.append((marks[place][1], marks[place][2]))
             place += 1
