@@ -151,9 +151,7 @@ class Exchange:
             else:
                 acks = -1
             if acks:
-                self._enter(
-                    Entry(correlation_id, api_key, api_version, chain.of_response(api_key, api_version))
-                )
+                self._enter(Entry(correlation_id, api_key, api_version, chain.of_response(api_key, api_version)))
             passing.skip = 4 + size
         del ledger
         _add(pieces, buffer, sent, at)
@@ -256,9 +254,7 @@ class Exchange:
             raise Malformed("a Produce request ends before its acks")
         if paused.changed:
             head = request_header(buffer, at, end).body - at
-            pieces.append(
-                (head - 4 + len(paused.body)).to_bytes(4, "big") + bytes(buffer[at + 4 : at + head])
-            )
+            pieces.append((head - 4 + len(paused.body)).to_bytes(4, "big") + bytes(buffer[at + 4 : at + head]))
             pieces.append(paused.body)
         else:
             pieces.append(memoryview(buffer)[at:end])
@@ -345,9 +341,7 @@ class Exchange:
         if entry is None:
             raise Malformed(f"the broker answered request {correlation_id}, but no request is waiting")
         if entry.correlation_id != correlation_id:
-            raise Malformed(
-                f"expected the answer to request {entry.correlation_id}, found one to {correlation_id}"
-            )
+            raise Malformed(f"expected the answer to request {entry.correlation_id}, found one to {correlation_id}")
         return entry
 
     def _decided_response(
@@ -405,7 +399,9 @@ def _odd_size(buffer: Buffer, at: int, size: int, limit: int) -> str:
     """Say what those bytes probably are instead of a Kafka request."""
     head = bytes(buffer[at : at + 8])
     if head[:2] in (b"\x16\x03", b"\x16\x02"):
-        return "expected a Kafka request, found a TLS handshake: this listener is plain; set security.protocol=PLAINTEXT"
+        return (
+            "expected a Kafka request, found a TLS handshake: this listener is plain; set security.protocol=PLAINTEXT"
+        )
     if head[:4] in (b"GET ", b"POST", b"HEAD", b"PUT "):
         return "expected a Kafka request, found an HTTP request"
     if size > limit:

@@ -37,9 +37,7 @@ def limited(api_version: int, body: Buffer, start: int, end: int) -> bytes:
         api_version = 0
     out = bytearray(body[start:end])
     api_key = low = 0
-    for field, first, last in walk_of(Api.API_VERSIONS, api_version, "response", _WANTED).places(
-        out, 0, len(out)
-    ):
+    for field, first, last in walk_of(Api.API_VERSIONS, api_version, "response", _WANTED).places(out, 0, len(out)):
         value = int_at(out, first, last)
         if field == 1:
             api_key = value

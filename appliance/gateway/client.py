@@ -154,9 +154,7 @@ class ClusterClient:
         for topic, partition in wanted:
             leader = self._leaders.get((topic, partition), -1)
             if leader < 0:
-                raise ClusterUnreachable(
-                    f"cluster {self._target.name}: partition {topic}/{partition} has no leader"
-                )
+                raise ClusterUnreachable(f"cluster {self._target.name}: partition {topic}/{partition} has no leader")
             by_leader.setdefault(leader, {}).setdefault(topic, []).append(partition)
         found: dict[Partition, int] = {}
         for leader, its_topics in by_leader.items():
@@ -174,9 +172,7 @@ class ClusterClient:
         asked = tuple(
             topic_kind(
                 name=name,
-                partitions=tuple(
-                    partition_kind(partition_index=each, timestamp=timestamp) for each in partitions
-                ),
+                partitions=tuple(partition_kind(partition_index=each, timestamp=timestamp) for each in partitions),
             )
             for name, partitions in topics.items()
         )
@@ -218,9 +214,7 @@ class ClusterClient:
 
     def _check(self, code: ErrorCode, what: str) -> None:
         if code is not ErrorCode.none:
-            raise ClusterUnreachable(
-                f"cluster {self._target.name}: {what} was answered with {code.name.upper()}"
-            )
+            raise ClusterUnreachable(f"cluster {self._target.name}: {what} was answered with {code.name.upper()}")
 
     async def _ask_any(self, api: Api, question: Any) -> Any:
         """Ask whichever node answers: those that are connected, those that are known, then the bootstrap addresses."""
@@ -270,9 +264,7 @@ class _Link:
         """Return the highest version that both sides know. Raises ClusterUnreachable where there is none."""
         low, high = self._ranges.get(api, (0, -1))
         if high < low or low > _WIDEST[api]:
-            raise ClusterUnreachable(
-                f"{self._name}: no common version of {name_of(api)} (it offers {low} to {high})"
-            )
+            raise ClusterUnreachable(f"{self._name}: no common version of {name_of(api)} (it offers {low} to {high})")
         return min(high, _WIDEST[api])
 
     async def ask(self, api: Api, question: Any, *, version: int | None = None) -> Any:
@@ -296,14 +288,10 @@ class _Link:
         try:
             if RESPONSE_HEAD.unpack_from(whole)[1] != self._correlation_id:
                 raise Malformed(f"the answer is not to request {self._correlation_id}")
-            return decode(
-                response_type(api, version), whole[response_body(whole, 0, len(whole), api, version) :]
-            )
+            return decode(response_type(api, version), whole[response_body(whole, 0, len(whole), api, version) :])
         except Malformed as error:
             self.close()
-            raise ClusterUnreachable(
-                f"{self._name}: its answer to {name_of(api)} cannot be read: {error}"
-            ) from error
+            raise ClusterUnreachable(f"{self._name}: its answer to {name_of(api)} cannot be read: {error}") from error
 
     async def _exactly(self, size: int) -> bytes:
         if not 0 <= size <= 64 * 1024 * 1024:

@@ -54,9 +54,7 @@ class Doors:
             there.door = door
             return
         # Entered before the first await: two answers may name the same new node at once.
-        listener = trio.socket.socket(
-            socket.AF_INET6 if ":" in door.host else socket.AF_INET, socket.SOCK_STREAM
-        )
+        listener = trio.socket.socket(socket.AF_INET6 if ":" in door.host else socket.AF_INET, socket.SOCK_STREAM)
         opening = self._open[key] = _Open(door, node_id, listener, trio.CancelScope())
         try:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -65,11 +63,7 @@ class Doors:
         except OSError as error:
             del self._open[key]
             listener.close()
-            what = (
-                "already in use"
-                if error.errno == errno.EADDRINUSE
-                else (error.strerror or str(error)).lower()
-            )
+            what = "already in use" if error.errno == errno.EADDRINUSE else (error.strerror or str(error)).lower()
             raise PortTaken(f"listener {door.name}: cannot open {door.host}:{port}: {what}") from error
         self._nursery.start_soon(self._accept, opening)
 

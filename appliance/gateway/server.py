@@ -172,9 +172,7 @@ class Gateway:
     def _route(self, session: Session) -> Route | None:
         return self._feed.current.routes.get(session.door.virtual_cluster)
 
-    async def _connect_upstream(
-        self, session: Session, target: Target, knowledge: Knowledge
-    ) -> socket.socket:
+    async def _connect_upstream(self, session: Session, target: Target, knowledge: Knowledge) -> socket.socket:
         """Connect to the session's node. One that the cluster does not have (any more) leads to any node: there the client
         learns from Metadata, or from NOT_LEADER_OR_FOLLOWER, where to go."""
         address = knowledge.nodes.get(session.node_id) if session.node_id is not None else None
@@ -237,9 +235,7 @@ class Gateway:
 
     def writes_in_flight(self, virtual_cluster: str) -> int:
         """Return how many writes of this virtual cluster went upstream and have no answer yet."""
-        return sum(
-            each.writes_in_flight for each in self._sessions if each.door.virtual_cluster == virtual_cluster
-        )
+        return sum(each.writes_in_flight for each in self._sessions if each.door.virtual_cluster == virtual_cluster)
 
     async def move_clients(self, virtual_cluster: str, *, pause: float = 0.2) -> int:
         """Close the connections to clusters that the route has left, node by node with a pause between; return how many.
@@ -252,9 +248,7 @@ class Gateway:
         astray = [
             each
             for each in self._sessions
-            if each.door.virtual_cluster == virtual_cluster
-            and each.target is not None
-            and each.target != route.target
+            if each.door.virtual_cluster == virtual_cluster and each.target is not None and each.target != route.target
         ]
         by_node: dict[int | None, list[Session]] = {}
         for session in astray:
@@ -278,9 +272,7 @@ class Advertiser:
         self._door = door
 
     def __call__(self, node_id: int | None) -> HostPort:
-        return self._door.advertise, self._door.port if node_id is None else self._door.brokers.port_of(
-            node_id
-        )
+        return self._door.advertise, self._door.port if node_id is None else self._door.brokers.port_of(node_id)
 
 
 async def _swallow(sock: socket.socket) -> None:

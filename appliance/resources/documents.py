@@ -101,9 +101,7 @@ def read_documents(path: Path) -> list[Document]:
         except OSError as error:
             problems.append(Problem(str(file), 1, "", f"cannot be read: {error.strerror}"))
         except UnicodeDecodeError as error:
-            problems.append(
-                Problem(str(file), 1, "", f"is not UTF-8 text: {error.reason} at byte {error.start}")
-            )
+            problems.append(Problem(str(file), 1, "", f"is not UTF-8 text: {error.reason} at byte {error.start}"))
         except Invalid as error:
             problems += error.problems
     if problems:
@@ -124,9 +122,7 @@ def parse_documents(text: str, source: str) -> list[Document]:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         problems.append(
-            Problem(
-                source, mark.line + 1 if mark else 1, "", f"is not YAML: {error.problem or error.context}"
-            )
+            Problem(source, mark.line + 1 if mark else 1, "", f"is not YAML: {error.problem or error.context}")
         )
     except yaml.YAMLError as error:
         problems.append(Problem(source, 1, "", f"is not YAML: {error}"))
@@ -135,9 +131,7 @@ def parse_documents(text: str, source: str) -> list[Document]:
     return documents
 
 
-def _plain(
-    node: yaml.Node, path: Path_, lines: dict[Path_, int], source: str, problems: list[Problem]
-) -> object:
+def _plain(node: yaml.Node, path: Path_, lines: dict[Path_, int], source: str, problems: list[Problem]) -> object:
     lines.setdefault(path, node.start_mark.line + 1)
     if isinstance(node, yaml.MappingNode):
         mapping: dict[str, object] = {}
@@ -152,9 +146,7 @@ def _plain(
             mapping[key] = _plain(value_node, below, lines, source, problems)
         return mapping
     if isinstance(node, yaml.SequenceNode):
-        return [
-            _plain(item, (*path, index), lines, source, problems) for index, item in enumerate(node.value)
-        ]
+        return [_plain(item, (*path, index), lines, source, problems) for index, item in enumerate(node.value)]
     return yaml.SafeLoader("").construct_object(node, deep=True)
 
 
@@ -232,7 +224,9 @@ def _declared_path(loc: Path_, document: Document) -> Path_:
 def _words(kind: str, message: str, found: object, context: Mapping[str, Any] | None) -> str:
     if kind == "union_tag_invalid" and context:
         expected = str(context["expected_tags"]).replace("'", "")
-        return f"expected {str(context['discriminator']).strip(chr(39))} to be one of {expected}; found {context['tag']!r}"
+        return (
+            f"expected {str(context['discriminator']).strip(chr(39))} to be one of {expected}; found {context['tag']!r}"
+        )
     if kind == "union_tag_not_found" and context:
         return f"{str(context['discriminator']).strip(chr(39))} is missing"
     if kind == "extra_forbidden":
@@ -241,8 +235,4 @@ def _words(kind: str, message: str, found: object, context: Mapping[str, Any] | 
         return "is missing"
     if kind == "value_error":
         return message.removeprefix("Value error, ")
-    return (
-        f"{message[0].lower()}{message[1:]}; found {found!r}"
-        if not isinstance(found, dict | list)
-        else message
-    )
+    return f"{message[0].lower()}{message[1:]}; found {found!r}" if not isinstance(found, dict | list) else message

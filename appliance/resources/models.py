@@ -106,9 +106,7 @@ class ListenerSpec(Spec):
         if port == 65535 and self.broker_ports is None:
             raise ValueError("no port is left after 65535 for the brokers: say broker_ports")
         if self.advertise is None and host in ("0.0.0.0", "::"):  # noqa: S104 - refused here, not bound
-            raise ValueError(
-                f"clients cannot connect to {host}: say advertise, the host name that clients are told"
-            )
+            raise ValueError(f"clients cannot connect to {host}: say advertise, the host name that clients are told")
         return self
 
 
@@ -134,7 +132,6 @@ class Select(Spec):
     """Names as in Kafka's protocol: Produce, Fetch, Metadata, ..."""
     topic: str | None = None
     partitions: list[int] | None = None
-    node: int | None = None
 
 
 class Trigger(Spec):
@@ -205,9 +202,7 @@ class FaultSpec(Spec):
     def _one(self) -> Self:
         given = [name for name in ("latency", "error", "outage") if getattr(self, name) is not None]
         if len(given) != 1:
-            raise ValueError(
-                f"expected exactly one of latency, error, outage; found {', '.join(given) or 'none'}"
-            )
+            raise ValueError(f"expected exactly one of latency, error, outage; found {', '.join(given) or 'none'}")
         return self
 
     @property

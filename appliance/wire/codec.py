@@ -18,13 +18,13 @@ Message = TypeVar("Message")
 @cache
 def request_type(api_key: int, api_version: int) -> type[Any]:
     """Return kio's class for a request body. Raises kio.index.KioIndexError for an unknown kind."""
-    return load_request_schema(api_key, api_version)  # type: ignore[arg-type]  # kio's own narrowed int type
+    return load_request_schema(api_key, api_version)
 
 
 @cache
 def response_type(api_key: int, api_version: int) -> type[Any]:
     """Return kio's class for a response body. Raises kio.index.KioIndexError for an unknown kind."""
-    return load_response_schema(api_key, api_version)  # type: ignore[arg-type]  # kio's own narrowed int type
+    return load_response_schema(api_key, api_version)
 
 
 def encode(message: Any) -> bytes:

@@ -37,9 +37,7 @@ def request_header(frame: Buffer, start: int, end: int) -> RequestHeader:
     Raises Malformed where it is not all within `end`.
     """
     if end - start < REQUEST_HEAD.size:
-        raise Malformed(
-            f"expected a request header of at least {REQUEST_HEAD.size - 4} bytes, found {end - start - 4}"
-        )
+        raise Malformed(f"expected a request header of at least {REQUEST_HEAD.size - 4} bytes, found {end - start - 4}")
     _, api_key, api_version, correlation_id = REQUEST_HEAD.unpack_from(frame, start)
     length, at = legacy_length(frame, start + REQUEST_HEAD.size, end, 2)
     if not at or end - at < length:

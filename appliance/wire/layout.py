@@ -79,7 +79,7 @@ class Struct:
 def layout_of(api_key: int, api_version: int, direction: Direction) -> Struct:
     """Return the layout of a body (without header). Raises kio.index.KioIndexError for an unknown kind of message."""
     load = load_request_schema if direction == "request" else load_response_schema
-    return _struct(load(api_key, api_version))  # type: ignore[arg-type]  # kio's own narrowed int type
+    return _struct(load(api_key, api_version))
 
 
 @cache

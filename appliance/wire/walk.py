@@ -39,9 +39,7 @@ _Suspended = Generator[int, tuple[Buffer, int, int], int]
 class Walk:
     """A compiled walk; made by `walk_of`. Keeps no state, can be shared."""
 
-    def __init__(
-        self, wanted: tuple[str, ...], run: Callable[[Buffer, int, int, list[Place]], _Suspended]
-    ) -> None:
+    def __init__(self, wanted: tuple[str, ...], run: Callable[[Buffer, int, int, list[Place]], _Suspended]) -> None:
         self.wanted = wanted
         self._run = run
 

@@ -1,0 +1,1 @@
+"""Behaviours that make a virtual cluster one endpoint, whatever cluster serves it."""
