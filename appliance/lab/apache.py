@@ -75,9 +75,7 @@ class ApacheBackend(Backend):
         nodes = []
         for node_id in plan.node_ids:
             settings = folder / f"{node_id}.properties"
-            settings.write_text(
-                render(broker_properties(plan, ports, node_id, str(folder / "data" / str(node_id))))
-            )
+            settings.write_text(render(broker_properties(plan, ports, node_id, str(folder / "data" / str(node_id)))))
             log = folder / f"{node_id}.log"
             log.write_bytes(b"")
             await self._format(plan.name, cluster_id, settings, log)
@@ -86,9 +84,7 @@ class ApacheBackend(Backend):
         return Cluster(plan.name, nodes)
 
     async def _format(self, name: str, cluster_id: str, settings: Path, log: Path) -> None:
-        command = self._java.command(
-            "kafka.tools.StorageTool", "format", "-t", cluster_id, "-c", str(settings)
-        )
+        command = self._java.command("kafka.tools.StorageTool", "format", "-t", cluster_id, "-c", str(settings))
         formatting = await start_guarded(command, log)
         try:
             if await formatting.wait() != 0:

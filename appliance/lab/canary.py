@@ -34,9 +34,7 @@ async def wait_canary(
     """
     token = uuid.uuid4().bytes
     await trio.to_thread.run_sync(_send, source, token)
-    consumer = Consumer(
-        {**client_settings(target), "group.id": "unused: it only assigns", "enable.auto.commit": False}
-    )
+    consumer = Consumer({**client_settings(target), "group.id": "unused: it only assigns", "enable.auto.commit": False})
     try:
         with trio.move_on_after(deadline):
             consumer.assign([TopicPartition(CANARY_TOPIC, 0, 0)])
@@ -53,9 +51,7 @@ async def wait_canary(
 def _send(source: Sequence[str], token: bytes) -> None:
     producer = Producer(client_settings(source))
     failed: list[str] = []
-    producer.produce(
-        CANARY_TOPIC, token, on_delivery=lambda error, _: failed.append(error.str()) if error else None
-    )
+    producer.produce(CANARY_TOPIC, token, on_delivery=lambda error, _: failed.append(error.str()) if error else None)
     if producer.flush(30) or failed:
         raise BrokerFailed(
             f"replication: expected the source to take the canary record; found: {''.join(failed) or 'no answer'}"
@@ -64,8 +60,6 @@ def _send(source: Sequence[str], token: bytes) -> None:
 
 def _arrived(consumer: Consumer, token: bytes) -> bool:
     try:
-        return any(
-            message.value() == token for message in consumer.consume(100, _POLL) if message.error() is None
-        )
+        return any(message.value() == token for message in consumer.consume(100, _POLL) if message.error() is None)
     except KafkaException:
         return False

@@ -91,14 +91,10 @@ class Cluster:
         if node_id is None:
             return list(self._nodes.values())
         if node_id not in self._nodes:
-            raise LabError(
-                f"cluster {self.name}: expected one of the brokers {sorted(self._nodes)}, found {node_id}"
-            )
+            raise LabError(f"cluster {self.name}: expected one of the brokers {sorted(self._nodes)}, found {node_id}")
         return [self._nodes[node_id]]
 
-    async def _each(
-        self, nodes: Collection[Node], action: Callable[[Node], Callable[[], Awaitable[None]]]
-    ) -> None:
+    async def _each(self, nodes: Collection[Node], action: Callable[[Node], Callable[[], Awaitable[None]]]) -> None:
         async with trio.open_nursery() as nursery:
             for node in nodes:
                 nursery.start_soon(action(node))
@@ -106,5 +102,7 @@ class Cluster:
     def _fallen(self, nodes: Iterable[Node]) -> str | None:
         for node in nodes:
             if node.state == "stopped":
-                return f"cluster {self.name}: expected broker {node.node_id} to run, found that it ended; {node.autopsy()}"
+                return (
+                    f"cluster {self.name}: expected broker {node.node_id} to run, found that it ended; {node.autopsy()}"
+                )
         return None

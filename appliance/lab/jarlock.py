@@ -110,8 +110,6 @@ def make_lock(path: Path, progress: Callable[[str], None]) -> JarLock:
         RuntimeError,
         ValueError,
     ) as error:  # requests' errors are OSErrors; jgo's own are the other two
-        raise JarsUnavailable(
-            f"expected Maven Central to resolve {COORDINATES[0]}; found: {error}"
-        ) from error
+        raise JarsUnavailable(f"expected Maven Central to resolve {COORDINATES[0]}; found: {error}") from error
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return read_lock(path)

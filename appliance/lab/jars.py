@@ -82,9 +82,7 @@ def _fill(folder: Path, lock: JarLock, progress: Callable[[str], None]) -> None:
     source = _Repositories(incoming)
     missing = [jar for jar in missing if not source.copy(jar, folder)]
     if missing:
-        progress(
-            f"fetching Kafka {KAFKA_VERSION} (once, about {round(sum(jar.size for jar in missing) / 1e6)} MB)"
-        )
+        progress(f"fetching Kafka {KAFKA_VERSION} (once, about {round(sum(jar.size for jar in missing) / 1e6)} MB)")
     pool = ThreadPoolExecutor(_CONNECTIONS, thread_name_prefix="jars")
     try:
         pending = {pool.submit(source.fetch, jar, folder) for jar in missing}
@@ -93,9 +91,7 @@ def _fill(folder: Path, lock: JarLock, progress: Callable[[str], None]) -> None:
             for fetched in done:
                 fetched.result()
             if pending:
-                progress(
-                    f"fetching Kafka {KAFKA_VERSION}: {len(lock.jars) - len(pending)} of {len(lock.jars)} jars"
-                )
+                progress(f"fetching Kafka {KAFKA_VERSION}: {len(lock.jars) - len(pending)} of {len(lock.jars)} jars")
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
         shutil.rmtree(incoming, ignore_errors=True)
@@ -152,9 +148,7 @@ class _Repositories:
                 OSError,
                 RuntimeError,
             ) as error:  # requests' errors are OSErrors; jgo's own "not found" is the other
-                Path(artifact.cached_path).unlink(
-                    missing_ok=True
-                )  # or jgo takes the part that arrived for the whole
+                Path(artifact.cached_path).unlink(missing_ok=True)  # or jgo takes the part that arrived for the whole
                 if not attempts_left:
                     raise JarsUnavailable(
                         f"expected {jar.coordinate} from {', '.join(self._maven.remote_repos.values())}; found: "

@@ -30,9 +30,7 @@ def controllers(plan: ClusterPlan) -> Sequence[int]:
     return plan.node_ids[: 3 if plan.brokers >= 3 else 1]
 
 
-def broker_properties(
-    plan: ClusterPlan, ports: Mapping[int, NodePorts], node_id: int, data: str
-) -> dict[str, str]:
+def broker_properties(plan: ClusterPlan, ports: Mapping[int, NodePorts], node_id: int, data: str) -> dict[str, str]:
     """Return `server.properties` of one combined node; `ports` are those of all nodes, `data` is its own folder."""
     own = ports[node_id]
     quorum = [node for node in ports.values() if node.controller is not None]
@@ -43,9 +41,7 @@ def broker_properties(
     return {
         "process.roles": "broker" if own.controller is None else "broker,controller",
         "node.id": str(node_id),
-        "controller.quorum.voters": ",".join(
-            f"{node.node_id}@127.0.0.1:{node.controller}" for node in quorum
-        ),
+        "controller.quorum.voters": ",".join(f"{node.node_id}@127.0.0.1:{node.controller}" for node in quorum),
         "listeners": ",".join(listeners),
         "advertised.listeners": listeners[0],
         "controller.listener.names": "CONTROLLER",

@@ -40,7 +40,5 @@ class Lab:
 
     def _planned(self) -> Replication:
         if self.replication is None:
-            raise LabError(
-                "expected a lab with replication; this one was planned without (LabPlan.replication)"
-            )
+            raise LabError("expected a lab with replication; this one was planned without (LabPlan.replication)")
         return self.replication

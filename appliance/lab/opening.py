@@ -61,9 +61,7 @@ async def open_lab(
                 await _end(backend, plan, clusters, lab)
 
 
-async def _choose(
-    kind: Choice, directory: Path, ports: PortLeases, progress: Progress
-) -> tuple[Backend, str]:
+async def _choose(kind: Choice, directory: Path, ports: PortLeases, progress: Progress) -> tuple[Backend, str]:
     if kind in {"auto", "apache"}:
         try:
             backend = await _apache(directory, ports, progress)
@@ -82,7 +80,7 @@ async def _choose(
     else:
         from appliance.lab.docker import DockerBackend  # noqa: PLC0415  # see _apache
 
-        backend = await trio.to_thread.run_sync(DockerBackend, ports)
+        backend = await DockerBackend.connect(directory, ports)
     return backend, backend.note
 
 
@@ -91,11 +89,11 @@ async def _apache(directory: Path, ports: PortLeases, progress: Progress) -> Bac
         # Each kind's parts are an optional dependency (`tidegate[lab]`), wanted only where it is used.
         from appliance.lab.apache import ApacheBackend  # noqa: PLC0415
     except ImportError as error:
-        raise JarsUnavailable(
-            f"expected the lab's packages (pip install 'tidegate[lab]'); found: {error}"
-        ) from error
+        raise JarsUnavailable(f"expected the lab's packages (pip install 'tidegate[lab]'); found: {error}") from error
 
-    tell = partial(trio.from_thread.run_sync, progress)
+    def tell(text: str) -> None:
+        trio.from_thread.run_sync(progress, text)
+
     jars = await trio.to_thread.run_sync(obtain_jars, read_lock(), tell, abandon_on_cancel=True)
     return ApacheBackend(directory, ports, jars)
 
@@ -106,24 +104,18 @@ def _embedded(directory: Path, ports: PortLeases) -> Backend:
     return EmbeddedBackend(directory, ports)
 
 
-async def _start_clusters(
-    backend: Backend, plan: LabPlan, clusters: dict[str, Cluster], progress: Progress
-) -> None:
+async def _start_clusters(backend: Backend, plan: LabPlan, clusters: dict[str, Cluster], progress: Progress) -> None:
     slots = trio.CapacityLimiter(_CLUSTERS_AT_ONCE)
     failures: list[LabError] = []
 
     async def start(one: ClusterPlan) -> None:
         try:
             async with slots:
-                progress(
-                    f"starting cluster {one.name} ({one.brokers} broker{'s' * (one.brokers > 1)}, {backend.kind})"
-                )
+                progress(f"starting cluster {one.name} ({one.brokers} broker{'s' * (one.brokers > 1)}, {backend.kind})")
                 cluster = clusters[one.name] = await backend.prepare(one)
                 await cluster.start()
                 progress(f"cluster {one.name} is ready at {','.join(cluster.bootstrap)}")
-        except (
-            LabError
-        ) as error:  # gathered, since callers want the first one plain, not in an exception group
+        except LabError as error:  # gathered, since callers want the first one plain, not in an exception group
             failures.append(error)
             nursery.cancel_scope.cancel()
 

@@ -32,9 +32,7 @@ class ClusterPlan:
         if self.brokers < 1:
             raise LabError(f"cluster {self.name}: expected at least one broker, found {self.brokers}")
         if self.first_node_id < 0:
-            raise LabError(
-                f"cluster {self.name}: expected a first node id of 0 or more, found {self.first_node_id}"
-            )
+            raise LabError(f"cluster {self.name}: expected a first node id of 0 or more, found {self.first_node_id}")
 
     @property
     def node_ids(self) -> range:
@@ -69,8 +67,6 @@ class LabPlan:
         ends = (self.replication.source, self.replication.target)
         for end in ends:
             if end not in names:
-                raise LabError(
-                    f"replication: expected one of the plan's clusters ({', '.join(names)}), found {end!r}"
-                )
+                raise LabError(f"replication: expected one of the plan's clusters ({', '.join(names)}), found {end!r}")
         if ends[0] == ends[1]:
             raise LabError(f"replication: expected two different clusters, found {ends[0]!r} twice")

@@ -69,9 +69,7 @@ class PortLeases:
         try:
             fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
             with socket.socket() as probe:
-                probe.setsockopt(
-                    socket.SOL_SOCKET, socket.SO_REUSEADDR, 1
-                )  # as brokers do: TIME_WAIT does not count
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as brokers do: TIME_WAIT does not count
                 probe.bind(("127.0.0.1", port))
         except OSError:
             os.close(held)

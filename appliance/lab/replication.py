@@ -37,9 +37,7 @@ class Replication(ABC):
 class ProcessReplication(Replication):
     """Replication by a process of this machine; `name` is what messages call it, `log` is appended to at each start."""
 
-    def __init__(
-        self, name: str, source: Cluster, target: Cluster, command: Sequence[str], log: Path
-    ) -> None:
+    def __init__(self, name: str, source: Cluster, target: Cluster, command: Sequence[str], log: Path) -> None:
         self._name = name
         self._source, self._target = source, target
         self._command = command
