@@ -88,9 +88,7 @@ class Conductor:
             if plan.problems:
                 switchover.enter("rolled-back", f"preflight: {'; '.join(plan.problems)}; nothing was changed")
                 return False
-            switchover.say(
-                f"{plan.topics} topics, {plan.partitions} partitions, {plan.connections} connections"
-            )
+            switchover.say(f"{plan.topics} topics, {plan.partitions} partitions, {plan.connections} connections")
             if switchover.dry_run:
                 switchover.enter("done", "dry run: nothing was changed")
                 return False
@@ -113,11 +111,7 @@ class Conductor:
             missing = in_words(switchover.lag) if self._gauge is not None else ""
             raise NotDrainedError(
                 f"not drained within {switchover.hold:g}s: "
-                + (
-                    f"{writes} writes without an answer"
-                    if writes
-                    else missing or "replication could not be measured"
-                )
+                + (f"{writes} writes without an answer" if writes else missing or "replication could not be measured")
             )
 
     async def _drain(self, findings: Findings, source: ClusterView, target: ClusterView) -> None:
@@ -181,9 +175,7 @@ class Conductor:
 
     def _connections(self) -> int:
         counts = self._data_path.facts().connections
-        return sum(
-            count for (name, _, _), count in counts.items() if name == self._switchover.virtual_cluster
-        )
+        return sum(count for (name, _, _), count in counts.items() if name == self._switchover.virtual_cluster)
 
 
 def _reason(error: Exception) -> str:

@@ -59,9 +59,7 @@ class ControlPlane:
         self._changing = trio.Lock()
         self._instants_changed = trio.Event()
         self.faults = FaultBoard(arm)
-        self.catalogue, self._kept, remarks = restore(
-            self._declared.values(), state.load() if state else Kept()
-        )
+        self.catalogue, self._kept, remarks = restore(self._declared.values(), state.load() if state else Kept())
         for remark in remarks:
             log.warning("%s", remark)
         wrong = problems(self.catalogue)
@@ -157,23 +155,17 @@ class ControlPlane:
         declared = self._virtual_cluster(virtual_cluster)
         if to not in members(declared):
             known = ", ".join(members(declared))
-            raise UnfitError(
-                f"{virtual_cluster} cannot be switched to {to}", [f"to: expected one of {known}"]
-            )
+            raise UnfitError(f"{virtual_cluster} cannot be switched to {to}", [f"to: expected one of {known}"])
         self._refuse_while_switching(declared)
         source = self.serving(virtual_cluster)
-        switchover = Switchover(
-            virtual_cluster, source, to, mode, hold, dry_run, leave_records_behind, self._clocks
-        )
+        switchover = Switchover(virtual_cluster, source, to, mode=mode, hold=hold, dry_run=dry_run, clocks=self._clocks)
         if source == to:
             switchover.enter("done", f"{to} serves {virtual_cluster} already")
             return self._remember(switchover)
         if mode == "planned" and declared.spec.replication == "none" and not leave_records_behind:
             raise UnfitError(
                 f"the lag of {virtual_cluster} cannot be measured: its replication is none",
-                [
-                    "leave_records_behind: say true (--leave-records-behind) to switch and leave what is not replicated"
-                ],
+                ["leave_records_behind: say true (--leave-records-behind) to switch and leave what is not replicated"],
             )
         assert self._nursery is not None, "run() must run"
         conductor = Conductor(

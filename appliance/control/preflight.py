@@ -110,9 +110,7 @@ def _notes(switchover: Switchover, gauge: Gauge | None) -> list[str]:
             "send a held write again"
         )
     if switchover.mode == "unplanned":
-        notes.append(
-            f"records that {switchover.target} does not have yet are lost for its readers; nothing is drained"
-        )
+        notes.append(f"records that {switchover.target} does not have yet are lost for its readers; nothing is drained")
     return notes
 
 

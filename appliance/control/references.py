@@ -33,8 +33,7 @@ def fault_problems(spec: FaultSpec, catalogue: Catalogue) -> list[str]:
     if spec.outage is not None and spec.outage.cluster not in members(virtual_cluster):
         known = ", ".join(members(virtual_cluster))
         return [
-            f"spec.outage.cluster: expected a cluster of {virtual_cluster.name} ({known}); "
-            f"found {spec.outage.cluster}"
+            f"spec.outage.cluster: expected a cluster of {virtual_cluster.name} ({known}); found {spec.outage.cluster}"
         ]
     return []
 
@@ -47,17 +46,9 @@ def members(virtual_cluster: VirtualCluster) -> list[str]:
 def referrers(catalogue: Catalogue, kind: str, name: str) -> list[str]:
     """Return who refers to this resource, as `Kind name`."""
     if kind == "Cluster":
-        return [
-            f"VirtualCluster {each.name}"
-            for each in catalogue.virtual_clusters.values()
-            if name in members(each)
-        ]
+        return [f"VirtualCluster {each.name}" for each in catalogue.virtual_clusters.values() if name in members(each)]
     if kind == "VirtualCluster":
-        return [
-            f"Listener {each.name}"
-            for each in catalogue.listeners.values()
-            if each.spec.virtual_cluster == name
-        ]
+        return [f"Listener {each.name}" for each in catalogue.listeners.values() if each.spec.virtual_cluster == name]
     return []
 
 

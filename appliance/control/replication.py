@@ -64,9 +64,7 @@ def read_sync(key: bytes | None, value: bytes | None) -> tuple[Partition, Offset
     return ((topic, partition), OffsetSync(upstream, downstream)) if version == 0 else None
 
 
-def lag_by_sync(
-    source_start: int, source_end: int, target_end: int, sync: OffsetSync | None
-) -> tuple[int, bool]:
+def lag_by_sync(source_start: int, source_end: int, target_end: int, sync: OffsetSync | None) -> tuple[int, bool]:
     """Return the lag and whether it is known.
 
     A sync from beyond either log's end is from an earlier life of the topic and tells nothing.
@@ -114,9 +112,7 @@ class Ends:
 class Gauge(Protocol):
     """Measures one switchover's replication lag, again and again."""
 
-    async def measure(
-        self, ends: Ends, source: ClusterView, target: ClusterView, topics: Topics
-    ) -> list[Lag]:
+    async def measure(self, ends: Ends, source: ClusterView, target: ClusterView, topics: Topics) -> list[Lag]:
         """Return the lag of each partition, those without lag included. Raises ClusterUnreachable."""
 
 
@@ -149,17 +145,13 @@ class MirrorMakerGauge:
         """The topic of the offset syncs, on the source."""
         return f"mm2-offset-syncs.{self.target_alias}.internal"
 
-    async def measure(
-        self, ends: Ends, source: ClusterView, target: ClusterView, topics: Topics
-    ) -> list[Lag]:
+    async def measure(self, ends: Ends, source: ClusterView, target: ClusterView, topics: Topics) -> list[Lag]:
         """See Gauge."""
         target_end = await target.end_offsets(topics)
         await self._read_syncs(source)
         lags = []
         for each in _partitions(topics):
-            lag, known = lag_by_sync(
-                ends.start[each], ends.end[each], target_end[each], self._syncs.get(each)
-            )
+            lag, known = lag_by_sync(ends.start[each], ends.end[each], target_end[each], self._syncs.get(each))
             lags.append(Lag(*each, lag, known))
         return lags
 
@@ -180,9 +172,7 @@ class MirrorMakerGauge:
 
 def lagging(lags: Iterable[Lag]) -> list[Lag]:
     """Return the partitions that are not caught up, the worst first."""
-    return sorted(
-        (each for each in lags if each.lag), key=lambda each: (-each.lag, each.topic, each.partition)
-    )
+    return sorted((each for each in lags if each.lag), key=lambda each: (-each.lag, each.topic, each.partition))
 
 
 def total(lags: Iterable[Lag]) -> int:

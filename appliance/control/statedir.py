@@ -136,9 +136,7 @@ def restore(declared: Iterable[Declared], kept: Kept) -> tuple[Catalogue, Kept, 
     catalogue, changes, remarks = Catalogue(files), [], []
     for change in kept.changes:
         if digest_of(files.get((change.kind, change.name))) != change.declared:
-            remarks.append(
-                f"{change.kind} {change.name}: its file is newer than the change made through the API"
-            )
+            remarks.append(f"{change.kind} {change.name}: its file is newer than the change made through the API")
             continue
         changes.append(change)
         if change.resource is None:
@@ -147,9 +145,7 @@ def restore(declared: Iterable[Declared], kept: Kept) -> tuple[Catalogue, Kept, 
             catalogue = catalogue.with_resource(change.resource)
     wrong = problems(catalogue)
     if wrong and changes and not problems(Catalogue(files)):
-        raise StateError(
-            "the files and the changes made through the API (kept in the state directory) clash", wrong
-        )
+        raise StateError("the files and the changes made through the API (kept in the state directory) clash", wrong)
     serving = {}
     for name, cluster in kept.serving.items():
         virtual_cluster = catalogue.virtual_clusters.get(name)
@@ -163,9 +159,7 @@ def restore(declared: Iterable[Declared], kept: Kept) -> tuple[Catalogue, Kept, 
     return catalogue, Kept(serving=serving, changes=changes), remarks
 
 
-def with_change(
-    kept: Kept, files: Mapping[Identity, Declared], identity: Identity, new: Declared | None
-) -> Kept:
+def with_change(kept: Kept, files: Mapping[Identity, Declared], identity: Identity, new: Declared | None) -> Kept:
     """Return what is to be kept after the API put a resource (or deleted it: None)."""
     others = [each for each in kept.changes if (each.kind, each.name) != identity]
     declared = files.get(identity)

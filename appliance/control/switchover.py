@@ -17,9 +17,7 @@ from typing import Literal
 from appliance.control.replication import Lag
 
 Mode = Literal["planned", "unplanned"]
-State = Literal[
-    "preflight", "fence", "drain", "switch", "move", "unfence", "verify", "done", "rolled-back", "failed"
-]
+State = Literal["preflight", "fence", "drain", "switch", "move", "unfence", "verify", "done", "rolled-back", "failed"]
 FINAL: frozenset[State] = frozenset({"done", "rolled-back", "failed"})
 
 

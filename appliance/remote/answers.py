@@ -187,9 +187,10 @@ class ListenerStatus(_Answer):
     virtual_cluster: str
     bootstrap: str
     """What clients put into bootstrap.servers."""
+    problems: list[str] = Field(default_factory=list)
 
 
-class LiveFault(_Answer):
+class LiveFaultStatus(_Answer):
     name: str
     type: str
     virtual_cluster: str
@@ -206,5 +207,5 @@ class StatusAnswer(_Answer):
     virtual_clusters: list[VirtualClusterStatus]
     clusters: list[ClusterStatus]
     listeners: list[ListenerStatus]
-    faults: list[LiveFault]
+    faults: list[LiveFaultStatus]
     """Pending and active ones."""

@@ -73,9 +73,7 @@ class ControlApi:
     async def put(self, resource: Resource) -> Applied:
         """Create or change a resource; a fault is armed. A fault that is alive and the same is renewed."""
         path = f"/v1/{_PLURAL_OF[resource.kind]}/{resource.name}"
-        return await self._ask(
-            "PUT", path, Applied, resource.model_dump(mode="json", by_alias=True, exclude_none=True)
-        )
+        return await self._ask("PUT", path, Applied, resource.model_dump(mode="json", by_alias=True, exclude_none=True))
 
     async def get(self, plural: str, name: str) -> Resource | FaultAnswer:
         """Return one resource; faults come with their status."""

@@ -1,0 +1,122 @@
+"""From live state to the answers that clients see. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from appliance import __version__
+from appliance.control.faults import LiveFault
+from appliance.control.plane import ControlPlane
+from appliance.control.switchover import Switchover
+from appliance.gateway.server import GatewayFacts
+from appliance.remote.answers import (
+    ClusterStatus,
+    FaultAnswer,
+    FaultStatus,
+    ListenerStatus,
+    LiveFaultStatus,
+    StatusAnswer,
+    SwitchoverAnswer,
+    VirtualClusterStatus,
+)
+from appliance.resources.models import Listener, parse_address
+
+
+def fault_answer(live: LiveFault) -> FaultAnswer:
+    """Return a fault with its counters."""
+    counters = live.armed.counters
+    status = FaultStatus(
+        state=live.state,
+        matched=counters.matched,
+        fired=counters.fired,
+        skipped=dict(counters.skipped),
+        clients=sorted(counters.clients),
+    )
+    return FaultAnswer(metadata=live.fault.metadata, spec=live.fault.spec, status=status)
+
+
+def switchover_answer(switchover: Switchover) -> SwitchoverAnswer:
+    """Return a switchover as it stands."""
+    return SwitchoverAnswer.model_validate(switchover, from_attributes=True)
+
+
+def status_answer(plane: ControlPlane, facts: GatewayFacts, writes_in_flight: Mapping[str, int]) -> StatusAnswer:
+    """Return the whole gateway at a glance."""
+    catalogue = plane.catalogue
+    per_virtual_cluster: dict[str, int] = {}
+    per_cluster: dict[str, int] = {}
+    for (virtual_cluster, cluster, _), count in facts.connections.items():
+        per_virtual_cluster[virtual_cluster] = per_virtual_cluster.get(virtual_cluster, 0) + count
+        per_cluster[cluster] = per_cluster.get(cluster, 0) + count
+    virtual_clusters = []
+    for name in catalogue.virtual_clusters:
+        switchover = plane.switchover(name)
+        virtual_clusters.append(
+            VirtualClusterStatus(
+                name=name,
+                serving=plane.serving(name),
+                fenced=plane.is_fenced(name),
+                connections=per_virtual_cluster.get(name, 0),
+                writes_in_flight=writes_in_flight.get(name, 0),
+                switchover=switchover.state if switchover else None,
+            )
+        )
+    return StatusAnswer(
+        version=__version__,
+        snapshot=facts.snapshot_version,
+        virtual_clusters=virtual_clusters,
+        clusters=[_cluster(name, facts, per_cluster.get(name, 0)) for name in catalogue.clusters],
+        listeners=[_listener(each, plane, facts) for each in catalogue.listeners.values()],
+        faults=[_live_fault(each) for each in plane.faults.alive()],
+    )
+
+
+def _cluster(name: str, facts: GatewayFacts, connections: int) -> ClusterStatus:
+    cluster_id, brokers = facts.clusters.get(name, (None, {}))
+    return ClusterStatus(
+        name=name,
+        cluster_id=cluster_id,
+        brokers={node_id: f"{host}:{port}" for node_id, (host, port) in sorted(brokers.items())},
+        connections=connections,
+        error=facts.failures.get(name),
+    )
+
+
+def _listener(listener: Listener, plane: ControlPlane, facts: GatewayFacts) -> ListenerStatus:
+    host, port = parse_address(listener.spec.bind)
+    serving = plane.serving(listener.spec.virtual_cluster)
+    _, brokers = facts.clusters.get(serving, (None, {}))
+    return ListenerStatus(
+        name=listener.name,
+        virtual_cluster=listener.spec.virtual_cluster,
+        bootstrap=f"{listener.spec.advertise or host}:{port}",
+        problems=[*_shared_ports(listener, list(brokers)), *_closed((host, port), facts)],
+    )
+
+
+def _shared_ports(listener: Listener, node_ids: list[int]) -> list[str]:
+    """Two brokers on one port cannot both be served: say so, and the way out."""
+    ports: dict[int, list[int]] = {}
+    for node_id in sorted(node_ids):
+        ports.setdefault(listener.spec.ports().port_of(node_id), []).append(node_id)
+    return [
+        f"brokers {', '.join(map(str, ids))} fall on port {port}: name a port for one in broker_ports.pinned"
+        for port, ids in ports.items()
+        if len(ids) > 1
+    ]
+
+
+def _closed(bootstrap: tuple[str, int], facts: GatewayFacts) -> list[str]:
+    if bootstrap in facts.doors:
+        return []
+    return [f"{bootstrap[0]}:{bootstrap[1]} is not open: the log says why"]
+
+
+def _live_fault(live: LiveFault) -> LiveFaultStatus:
+    return LiveFaultStatus(
+        name=live.fault.name,
+        type=live.fault.spec.type,
+        virtual_cluster=live.fault.spec.virtual_cluster,
+        state=live.state,
+        fired=live.armed.counters.fired,
+    )
