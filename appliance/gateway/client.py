@@ -129,7 +129,7 @@ class ClusterClient:
     async def _metadata(self, topics: tuple[str, ...] | None) -> Any:
         def question(version: int) -> Any:
             kind = request_type(Api.METADATA, version)
-            names = {field for field in kind.__dataclass_fields__}
+            names = kind.__dataclass_fields__.keys()
             values: dict[str, Any] = {"topics": None if topics is None else ()}
             for optional in (
                 "allow_auto_topic_creation",

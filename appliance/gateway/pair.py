@@ -11,7 +11,8 @@ from collections.abc import Awaitable, Callable, Sequence
 
 import trio
 
-from appliance.exchange.connection import Exchange, Step, Then
+from appliance.exchange.connection import Exchange
+from appliance.exchange.step import Step, Then
 from appliance.gateway.buffers import Buffers, Reading
 from appliance.gateway.feed import SnapshotFeed
 from appliance.gateway.sockets import receive_nowait, send_all

@@ -1,0 +1,201 @@
+"""Client to broker: which frames pass as they come, which are looked into, held, answered here, or refused."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from appliance.exchange import addresses, versions
+from appliance.exchange.interceptor import Close, Delay, Interceptor, Replace, Reply
+from appliance.exchange.ledger import Entry
+from appliance.exchange.message import Question
+from appliance.exchange.step import Outgoing, Refused, Step, Then
+from appliance.wire.apis import Api, name_of
+from appliance.wire.errors import Malformed
+from appliance.wire.headers import REQUEST_HEAD, is_known_write, produce_acks, request_header, response_frame
+from appliance.wire.walk import Buffer
+
+if TYPE_CHECKING:
+    from appliance.exchange.connection import Exchange
+
+_CLIENT_ID = REQUEST_HEAD.size + 2
+"""Where the client id's characters begin, behind its length."""
+
+
+@dataclass(slots=True)
+class _InHand:
+    """A request that is with its interceptors, one of which may have told it to wait."""
+
+    question: Question
+    wanting: tuple[Interceptor, ...]
+    answering: tuple[Interceptor, ...]
+    """Those that want the response, from the same snapshot."""
+    turn: int = 0
+    replaced: bool = False
+    """The question's body is no longer what stands in the buffer."""
+
+
+class Requests:
+    """One direction of an Exchange."""
+
+    def __init__(self, exchange: Exchange) -> None:
+        self._exchange = exchange
+        self._skip = 0
+        """Bytes of the current opaque frame that have not passed yet."""
+        self._in_hand: _InHand | None = None
+
+    def take(self, buffer: Buffer, start: int, end: int) -> Step:
+        """Say what to do with the client's bytes `buffer[start:end]`. Raises Malformed."""
+        exchange, out, at = self._exchange, Outgoing(buffer, start), start
+        while True:
+            if self._skip:
+                passing = min(self._skip, end - at)
+                at += passing
+                self._skip -= passing
+            if end - at < REQUEST_HEAD.size:
+                return out.step(at)
+            size, api_key, api_version, correlation_id = REQUEST_HEAD.unpack_from(buffer, at)
+            if not 10 <= size <= exchange.limits.frame:
+                raise Malformed(_odd_frame(buffer, at, size, exchange.limits.frame))
+            wanting = exchange.route.chain.of_request(api_key, api_version)
+            if self._in_hand is None and exchange.route.fenced and is_known_write(api_key):
+                return out.step(at, Then.HOLD)
+            if wanting or self._in_hand is not None or api_key == Api.API_VERSIONS:
+                frame_end = at + 4 + size
+                if frame_end > end:
+                    return out.step(at, need=4 + size)
+                then, seconds = self._decide(buffer, at, frame_end, wanting, out)
+                if then is Then.WAIT:
+                    return out.step(at, then, seconds=seconds)
+                at = frame_end
+                if then is Then.ANSWER:
+                    return out.step(at, then)
+                continue
+            if not self._enter_opaque(buffer, at, min(end, at + 4 + size), Entry(correlation_id, api_key, api_version)):
+                return out.step(at)
+            self._skip = 4 + size
+
+    def _enter_opaque(self, buffer: Buffer, at: int, end: int, entry: Entry) -> bool:
+        """Take note of a request that passes as it comes; False where too little of it has come to tell what it awaits."""
+        if entry.api_key == Api.PRODUCE:
+            acks = self._acks(buffer, at, end)
+            if acks is None:
+                if end - at >= 4 + REQUEST_HEAD.unpack_from(buffer, at)[0]:
+                    raise Malformed("a Produce request ends before its acks")
+                return False
+            if not acks:
+                return True
+        entry.interceptors = self._exchange.route.chain.of_response(entry.api_key, entry.api_version)
+        if entry.interceptors:
+            client_id, knowledge = self._exchange.client_id, self._exchange.knowledge
+            entry.question = Question(entry.api_key, entry.api_version, entry.correlation_id, client_id, b"", knowledge)
+        self._enter(entry)
+        return True
+
+    def _acks(self, buffer: Buffer, at: int, end: int) -> int | None:
+        """Return the acks of the Produce request at `at`, None where they have not come yet."""
+        if end - at < _CLIENT_ID:
+            return None
+        length = int.from_bytes(buffer[at + _CLIENT_ID - 2 : at + _CLIENT_ID], "big", signed=True)
+        if end - at <= _CLIENT_ID + length:
+            return None
+        try:
+            header = request_header(buffer, at, end)
+        except Malformed:
+            return None  # it ends within the header's tagged fields
+        self._exchange.client_id = header.client_id
+        return produce_acks(header.api_version, buffer, header.body, end)
+
+    def _enter(self, entry: Entry) -> None:
+        api_key, api_version = entry.api_key, entry.api_version
+        if len(self._exchange.ledger) >= self._exchange.limits.in_flight:
+            raise Refused(f"more than {self._exchange.limits.in_flight} requests without a response on one connection")
+        if addresses.carries_addresses(api_key, api_version) and not addresses.understood(api_key, api_version):
+            raise Refused(
+                f"the client uses {name_of(api_key)} version {api_version}, which it was not offered: "
+                "the answer would name brokers in a form that the gateway cannot read"
+            )
+        self._exchange.ledger.enter(entry)
+
+    def _decide(
+        self, buffer: Buffer, at: int, end: int, wanting: tuple[Interceptor, ...], out: Outgoing
+    ) -> tuple[Then, float]:
+        """Take one whole request through its interceptors, from where it had got to if it was told to wait."""
+        in_hand = self._taken_up(buffer, at, end, wanting)
+        question = in_hand.question
+        if question.api_key == Api.API_VERSIONS and question.api_version > versions.newest_api_versions():
+            # KIP-511: the answer is in version 0, whatever was asked, and lists what is understood here.
+            return self._answer(question, 0, versions.unsupported(), at, end, out)
+        while in_hand.turn < len(in_hand.wanting):
+            verdict = in_hand.wanting[in_hand.turn].on_request(question)
+            in_hand.turn += 1
+            match verdict:
+                case Delay(seconds):
+                    self._in_hand = in_hand
+                    return Then.WAIT, seconds
+                case Reply(body):
+                    return self._answer(question, question.api_version, body, at, end, out)
+                case Replace(body):
+                    question.body = body
+                    in_hand.replaced = True
+                case Close(reason):
+                    raise Refused(reason)
+        self._forward(buffer, at, end, in_hand, out)
+        return Then.READ, 0.0
+
+    def _taken_up(self, buffer: Buffer, at: int, end: int, wanting: tuple[Interceptor, ...]) -> _InHand:
+        header = request_header(buffer, at, end)
+        body = memoryview(buffer)[header.body : end]
+        in_hand, self._in_hand = self._in_hand, None
+        if in_hand is None:
+            exchange = self._exchange
+            exchange.client_id = header.client_id
+            answering = exchange.route.chain.of_response(header.api_key, header.api_version)
+            return _InHand(Question(*header[:4], body, exchange.knowledge), wanting, answering)
+        if not in_hand.replaced:
+            in_hand.question.body = body  # the buffer may have moved while the request waited
+        return in_hand
+
+    def _answer(
+        self, question: Question, api_version: int, body: bytes | None, at: int, end: int, out: Outgoing
+    ) -> tuple[Then, float]:
+        """Answer in the broker's place, in turn; None: the request just vanishes."""
+        out.put(at, [], end)
+        if body is None:
+            return Then.READ, 0.0
+        local = response_frame(question.api_key, api_version, question.correlation_id, body)
+        self._enter(Entry(question.correlation_id, question.api_key, api_version, local=local))
+        return Then.ANSWER, 0.0
+
+    def _forward(self, buffer: Buffer, at: int, end: int, in_hand: _InHand, out: Outgoing) -> None:
+        question = in_hand.question
+        if in_hand.replaced:
+            body_at = request_header(buffer, at, end).body
+            head = (body_at - at - 4 + len(question.body)).to_bytes(4, "big") + bytes(buffer[at + 4 : body_at])
+            out.put(at, [head, question.body], end)
+        if question.api_key == Api.PRODUCE:
+            acks = produce_acks(question.api_version, question.body, 0, len(question.body))
+            if acks is None:
+                raise Malformed("a Produce request ends before its acks")
+            if not acks:
+                return
+        kept = None
+        if in_hand.wanting or in_hand.answering:
+            # The buffer is used again long before the response comes.
+            kept = question
+            kept.body = bytes(question.body) if in_hand.wanting else b""
+        self._enter(Entry(question.correlation_id, question.api_key, question.api_version, in_hand.answering, kept))
+
+
+def _odd_frame(buffer: Buffer, at: int, size: int, limit: int) -> str:
+    """Say what those bytes probably are instead of a Kafka request."""
+    head = bytes(buffer[at : at + 5])
+    if head[:2] == b"\x16\x03":
+        return (
+            "expected a Kafka request, found a TLS handshake: this listener is plain; set security.protocol=PLAINTEXT"
+        )
+    if head[:4] in (b"GET ", b"POST", b"HEAD", b"PUT "):
+        return "expected a Kafka request, found an HTTP request"
+    if size > limit:
+        return f"a request of {size} bytes is over the limit of {limit}"
+    return f"expected a Kafka request, found a frame of {size} bytes"

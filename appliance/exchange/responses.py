@@ -1,0 +1,161 @@
+"""Broker to client: which frames pass as they come, which are looked into, and the gateway's own answers in their turn."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from appliance.exchange import addresses, versions
+from appliance.exchange.interceptor import Close, Delay, Replace
+from appliance.exchange.ledger import Entry
+from appliance.exchange.message import Answer
+from appliance.exchange.step import Outgoing, Refused, Step, Then
+from appliance.exchange.streaming import PassingFetch
+from appliance.wire.apis import Api, name_of
+from appliance.wire.editing import spliced
+from appliance.wire.errors import Malformed
+from appliance.wire.headers import RESPONSE_HEAD, response_body
+from appliance.wire.walk import Buffer
+
+if TYPE_CHECKING:
+    from appliance.exchange.connection import Exchange
+
+_HELD = 64 * 1024
+"""Fetch responses up to this size are held until they are whole: their node endpoints can then be rewritten, not blanked."""
+_STREAM_HEAD = 64
+"""So much of a response that streams has to be there for its header to be read: Fetch's own fields alone are longer."""
+
+
+@dataclass(slots=True)
+class _InHand:
+    """A response that is with its interceptors, one of which may have told it to wait."""
+
+    turn: int = 0
+    body: bytes | None = None
+    """What stands in place of the body in the buffer."""
+
+
+class Responses:
+    """The other direction of an Exchange."""
+
+    def __init__(self, exchange: Exchange) -> None:
+        self._exchange = exchange
+        self._skip = 0
+        """Bytes of the current opaque frame that have not passed yet."""
+        self._fetch: PassingFetch | None = None
+        self._in_hand: _InHand | None = None
+
+    def take(self, buffer: bytearray | memoryview, start: int, end: int) -> Step:
+        """Say what to do with the broker's bytes `buffer[start:end]`. Raises Malformed."""
+        out, at = Outgoing(buffer, start), start
+        out.put(at, self._exchange.local_answers(), at)
+        while True:
+            if self._skip:
+                passing = min(self._skip, end - at)
+                at += passing
+                self._skip -= passing
+                if self._skip:
+                    return out.step(at)
+                self._leave(at, out)
+            elif self._fetch is not None:
+                at = self._fetch.pass_on(buffer, at, end)
+                if not self._fetch.done:
+                    return out.step(at)
+                self._fetch = None
+                self._leave(at, out)
+            if end - at < RESPONSE_HEAD.size:
+                return out.step(at)
+            size, correlation_id = RESPONSE_HEAD.unpack_from(buffer, at)
+            entry = self._expected(size, correlation_id)
+            if not self._is_looked_into(entry):
+                self._skip = 4 + size
+                continue
+            frame_end = at + 4 + size
+            if frame_end > end:
+                if not self._streams(entry, size):
+                    self._check_size(size, entry)
+                    return out.step(at, need=4 + size)
+                if end - at < _STREAM_HEAD:
+                    return out.step(at, need=_STREAM_HEAD)
+                body = response_body(buffer, at, end, entry.api_key, entry.api_version)
+                self._fetch = PassingFetch(entry.api_version, frame_end - body)
+                at = body
+                continue
+            seconds = self._decide(buffer, at, frame_end, entry, out)
+            if seconds is not None:
+                return out.step(at, Then.WAIT, seconds=seconds)
+            at = frame_end
+            self._leave(at, out)
+
+    def _leave(self, at: int, out: Outgoing) -> None:
+        """Strike off the response that ends at `at`; the gateway's own answers that were behind it go out now."""
+        ledger = self._exchange.ledger
+        ledger.leave()
+        head = ledger.head()
+        if head is not None and head.local is not None:
+            out.put(at, ledger.take_local(), at)
+
+    def _expected(self, size: int, correlation_id: int) -> Entry:
+        entry = self._exchange.ledger.head()
+        if size < 4:
+            raise Malformed(f"expected a response, found a frame of {size} bytes")
+        if entry is None:
+            raise Malformed(f"the broker answered request {correlation_id}, but no request is waiting")
+        if entry.correlation_id != correlation_id:
+            raise Malformed(f"expected the answer to request {entry.correlation_id}, found one to {correlation_id}")
+        return entry
+
+    @staticmethod
+    def _is_looked_into(entry: Entry) -> bool:
+        return (
+            bool(entry.interceptors)
+            or entry.api_key == Api.API_VERSIONS
+            or addresses.carries_addresses(entry.api_key, entry.api_version)
+        )
+
+    def _check_size(self, size: int, entry: Entry) -> None:
+        if size > self._exchange.limits.frame:
+            limit = self._exchange.limits.frame
+            raise Malformed(f"a {name_of(entry.api_key)} response of {size} bytes is over the limit of {limit}")
+
+    @staticmethod
+    def _streams(entry: Entry, size: int) -> bool:
+        """Return whether the response may pass while it is walked; others are needed whole."""
+        return entry.api_key == Api.FETCH and not entry.interceptors and size > _HELD
+
+    def _decide(self, buffer: bytearray | memoryview, at: int, end: int, entry: Entry, out: Outgoing) -> float | None:
+        """Take one whole response through its interceptors and rewrite its addresses; return seconds if it is to wait."""
+        body_at = response_body(buffer, at, end, entry.api_key, entry.api_version)
+        in_hand, self._in_hand = self._in_hand or _InHand(), None
+        original = memoryview(buffer)[body_at:end]
+        while entry.question is not None and in_hand.turn < len(entry.interceptors):
+            body: Buffer = original if in_hand.body is None else in_hand.body
+            verdict = entry.interceptors[in_hand.turn].on_response(Answer(entry.question, body))
+            in_hand.turn += 1
+            match verdict:
+                case Delay(seconds):
+                    self._in_hand = in_hand
+                    return seconds
+                case Replace(replaced):
+                    in_hand.body = replaced
+                case Close(reason):
+                    raise Refused(reason)
+        rewritten = self._rewritten(entry, original if in_hand.body is None else in_hand.body, out)
+        changed = in_hand.body if rewritten is None else rewritten
+        if changed is not None:
+            head = (body_at - at - 4 + len(changed)).to_bytes(4, "big") + bytes(buffer[at + 4 : body_at])
+            out.put(at, [head, changed], end)
+        return None
+
+    def _rewritten(self, entry: Entry, body: Buffer, out: Outgoing) -> bytes | None:
+        """Return the body as the client may see it; None where it may see it as it is."""
+        if entry.api_key == Api.API_VERSIONS:
+            return versions.limited(entry.api_version, body, 0, len(body))
+        if not addresses.carries_addresses(entry.api_key, entry.api_version):
+            return None
+        exchange = self._exchange
+        rewritten = addresses.rewrite(
+            entry.api_key, entry.api_version, body, 0, len(body), exchange.knowledge, exchange.advertise
+        )
+        out.doors = out.doors or rewritten.news
+        return spliced(body, 0, len(body), rewritten.edits) if rewritten.edits else None
