@@ -280,11 +280,12 @@ def _unread(
         for (topic, partition), count in sorted(acknowledged.items())
         if (topic, partition) not in reads
     ]
-    for (topic, partition), read in sorted(reads.items(), key=lambda item: item[0]):
-        rows = len(history.log.get((topic, partition), ()))
-        if rows != read.records:
+    for read in sorted(reads.values(), key=lambda each: (each.topic, each.partition)):
+        topic, partition = read.topic, read.partition
+        held = len(history.log.get((topic, partition), ()))
+        if held != read.records:
             where = f"{topic}/{partition} on {surviving}"
-            found.append(f"the ledger has a gap: {where} held {read.records} records, and the ledger has {rows}")
+            found.append(f"the ledger has a gap: {where} held {read.records} records, and the ledger has {held}")
     return found
 
 
