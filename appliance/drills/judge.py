@@ -281,10 +281,9 @@ def _unread(
         if (topic, partition) not in reads
     ]
     for read in sorted(reads.values(), key=lambda each: (each.topic, each.partition)):
-        topic, partition = read.topic, read.partition
-        held = len(history.log.get((topic, partition), ()))
+        held = len(history.log.get((read.topic, read.partition), ()))
         if held != read.records:
-            where = f"{topic}/{partition} on {surviving}"
+            where = f"{read.topic}/{read.partition} on {surviving}"
             found.append(f"the ledger has a gap: {where} held {read.records} records, and the ledger has {held}")
     return found
 
