@@ -1,0 +1,5 @@
+"""`python -m appliance` is `tidegate`."""
+
+from appliance.cli.app import main
+
+main()

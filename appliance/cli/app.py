@@ -1,0 +1,58 @@
+"""All commands; `main` is the entry point `tidegate`."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Annotated
+
+import typer
+
+from appliance import __version__
+from appliance.cli.endings import Commands
+from appliance.cli.resources import apply, delete, get
+from appliance.cli.serve import serve
+from appliance.cli.status import status
+from appliance.cli.switchover import switchover
+from appliance.cli.terminal import out
+
+app = typer.Typer(
+    name="tidegate",
+    cls=Commands,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        out().print(f"tidegate {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def tidegate(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """A Kafka gateway that rehearses its own disasters."""
+
+
+app.command()(serve)
+app.command()(apply)
+app.command()(get)
+app.command()(delete)
+app.command()(switchover)
+app.command()(status)
+for group in ("lab", "drill"):
+    try:
+        module = importlib.import_module(f"appliance.cli.{group}")
+    except ModuleNotFoundError:
+        continue
+    app.add_typer(module.app, name=group)
+
+
+def main() -> None:
+    """Run the command line and end the process."""
+    app(prog_name="tidegate")

@@ -1,0 +1,142 @@
+"""The gateway, its control plane and its API in one nursery, until a signal comes."""
+
+from __future__ import annotations
+
+import os
+import signal
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import trio
+
+from appliance.api.app import make_app
+from appliance.api.server import ApiPortError, bind_api, serve_api
+from appliance.chaos.faults import arm
+from appliance.cli.terminal import out
+from appliance.control.catalogue import Declared
+from appliance.control.errors import ControlError
+from appliance.control.plane import ControlPlane
+from appliance.control.statedir import StateDir
+from appliance.control.switchover import Clocks
+from appliance.gateway.errors import GatewayError
+from appliance.gateway.feed import SnapshotFeed
+from appliance.gateway.server import Gateway
+from appliance.policies.standard import standard_interceptors
+from appliance.remote.readiness import OpenListener, Readiness
+from appliance.resources.models import Listener, parse_address
+
+
+class Interrupted(Exception):
+    """Ctrl-C."""
+
+
+@dataclass(frozen=True)
+class ApiChoice:
+    """Where the API is to listen, and who may use it."""
+
+    address: tuple[str, int]
+    token: str
+    token_file: Path | None
+
+
+async def serve_until_told(
+    declared: list[Declared], api: ApiChoice | None, state: StateDir | None, ready_file: Path | None
+) -> None:
+    """Serve until SIGTERM (return) or SIGINT (raise Interrupted).
+
+    Raises UnfitError, StateError, GatewayError, ApiPortError for what cannot be served.
+    """
+    feed = SnapshotFeed()
+    gateway = Gateway(feed)
+    plane = ControlPlane(
+        declared,
+        feed=feed,
+        data_path=gateway,
+        arm=arm,
+        standard=standard_interceptors,
+        clocks=Clocks(wall=lambda: datetime.now(UTC), monotonic=trio.current_time),
+        state=state,
+    )
+    try:
+        number = await _serve(plane, gateway, api, ready_file)
+    except BaseExceptionGroup as group:
+        raise _the_one_expected(group) from None
+    finally:
+        if ready_file is not None:
+            _remove(ready_file)
+    if number == signal.SIGINT:
+        raise Interrupted
+
+
+async def _serve(plane: ControlPlane, gateway: Gateway, api: ApiChoice | None, ready_file: Path | None) -> int:
+    ready = trio.Event()
+    with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+        async with trio.open_nursery() as nursery:
+            await nursery.start(plane.run)
+            bound = None
+            if api is not None:
+                sock, bound = bind_api(*api.address)
+                app = make_app(plane, gateway, token=api.token, ready=ready.is_set)
+                await nursery.start(serve_api, app, sock)
+            await nursery.start(gateway.serve)
+            ready.set()
+            _announce(plane, api, bound)
+            if ready_file is not None:
+                _write_ready_file(ready_file, plane, api, bound)
+            number = await anext(signals)
+            nursery.cancel_scope.cancel()
+    return number
+
+
+def _announce(plane: ControlPlane, api: ApiChoice | None, bound: str | None) -> None:
+    console = out()
+    for listener in plane.catalogue.listeners.values():
+        ports = listener.spec.ports()
+        cluster = plane.serving(listener.spec.virtual_cluster)
+        bootstrap = ",".join(plane.catalogue.clusters[cluster].spec.bootstrap)
+        console.print(
+            f"listener {listener.name}: {_bootstrap(listener)} (brokers from port {ports.first}) -> "
+            f"virtual cluster {listener.spec.virtual_cluster} -> cluster {cluster} ({bootstrap})"
+        )
+    if api is not None:
+        token = f"token in {api.token_file}" if api.token_file else "token from the environment"
+        console.print(f"control API: http://{bound} ({token})")
+
+
+def _bootstrap(listener: Listener) -> str:
+    host, port = parse_address(listener.spec.bind)
+    return f"{listener.spec.advertise or host}:{port}"
+
+
+def _write_ready_file(path: Path, plane: ControlPlane, api: ApiChoice | None, bound: str | None) -> None:
+    readiness = Readiness(
+        pid=os.getpid(),
+        api=f"http://{bound}" if bound else None,
+        token_file=api.token_file.resolve() if api and api.token_file else None,
+        listeners=[
+            OpenListener(name=each.name, virtual_cluster=each.spec.virtual_cluster, bootstrap=_bootstrap(each))
+            for each in plane.catalogue.listeners.values()
+        ],
+    )
+    beside = path.with_name(f".{path.name}.new")
+    beside.write_text(readiness.model_dump_json() + "\n", encoding="utf-8")
+    beside.replace(path)
+
+
+def _remove(path: Path) -> None:
+    with suppress(OSError):
+        path.unlink(missing_ok=True)
+
+
+def _the_one_expected(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """Return the first error that a user can do something about; a group with anything else in it stays
+    whole."""
+    expected, rest = group.split((GatewayError, ApiPortError, ControlError))
+    if expected is None or rest is not None:
+        return group
+    found: BaseException = expected
+    while isinstance(found, BaseExceptionGroup):
+        found = found.exceptions[0]
+    return found

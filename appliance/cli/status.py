@@ -1,0 +1,44 @@
+"""`tidegate status`: the whole gateway at a glance."""
+
+from __future__ import annotations
+
+from appliance.cli.connection import DEFAULT_API, ApiOption, TokenFileOption, ask
+from appliance.cli.terminal import err, out, table
+from appliance.remote.answers import StatusAnswer
+
+
+def status(api: ApiOption = DEFAULT_API, token_file: TokenFileOption = None) -> None:
+    """Show who serves, who is connected, what is wrong."""
+    _print(ask(api, token_file, lambda connection: connection.status()))
+
+
+def _print(answer: StatusAnswer) -> None:
+    console = out()
+    console.print(f"tidegate {answer.version}, snapshot {answer.snapshot}\n")
+    virtual_clusters = table("VIRTUAL CLUSTER", "SERVED BY", "FENCED", "CONNECTIONS", "WRITES IN FLIGHT", "SWITCHOVER")
+    for vc in answer.virtual_clusters:
+        fenced = "yes" if vc.fenced else "no"
+        virtual_clusters.add_row(
+            vc.name, vc.serving, fenced, str(vc.connections), str(vc.writes_in_flight), vc.switchover or "-"
+        )
+    console.print(virtual_clusters)
+    clusters = table("\nCLUSTER", "\nID", "\nBROKERS", "\nCONNECTIONS")
+    for cluster in answer.clusters:
+        brokers = ", ".join(f"{node_id} {address}" for node_id, address in cluster.brokers.items()) or "-"
+        clusters.add_row(cluster.name, cluster.cluster_id or "-", brokers, str(cluster.connections))
+    console.print(clusters)
+    listeners = table("\nLISTENER", "\nVIRTUAL CLUSTER", "\nBOOTSTRAP")
+    for listener in answer.listeners:
+        listeners.add_row(listener.name, listener.virtual_cluster, listener.bootstrap)
+    console.print(listeners)
+    if answer.faults:
+        faults = table("\nFAULT", "\nTYPE", "\nVIRTUAL CLUSTER", "\nSTATE", "\nFIRED")
+        for fault in answer.faults:
+            faults.add_row(fault.name, fault.type, fault.virtual_cluster, fault.state, str(fault.fired))
+        console.print(faults)
+    for cluster in answer.clusters:
+        if cluster.error:
+            err().print(f"cluster {cluster.name}: {cluster.error}")
+    for listener in answer.listeners:
+        for problem in listener.problems:
+            err().print(f"listener {listener.name}: {problem}")
