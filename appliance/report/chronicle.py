@@ -1,12 +1,16 @@
-"""The table of timestamped events: each event of the journal as one sentence, floods of equal ones as one row."""
+"""The table of events: each event of the journal as one sentence, floods of equal ones as one row.
+
+`_tell` has one sentence per kind of event. Errors of a client and the partitions of a final read come in numbers:
+they are gathered before they are told.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import singledispatch
 
 from appliance.journal import events as e
-from appliance.report.figures import amount, listing, moment, relation
+from appliance.report.figures import amount, bound, listing, moment
 from appliance.report.headline import Tone
 from appliance.report.narrative import acted
 
@@ -25,97 +29,144 @@ class Entry:
     tone: Tone = "plain"
 
 
+@dataclass
+class _Flood:
+    """Events that are told as one: the first, how many there are, and when the last came."""
+
+    first: e.Event
+    times: int
+    until: float
+    records: int = 0
+
+
 def chronicle(events: list[e.Event]) -> list[Entry]:
     """Return the rows in the order of the journal."""
-    return [_entry(event, times, until) for event, times, until in _gathered(events)]
+    return [_tell(flood.first, flood) for flood in _gathered(events)]
 
 
-def _gathered(events: list[e.Event]) -> Iterator[tuple[e.Event, int, float]]:
-    """Yield each event with how often it came and until when; client errors and final reads are gathered."""
-    kept: list[tuple[e.Event, int, float]] = []
-    open_at: dict[tuple[str, str], int] = {}
+def _gathered(events: list[e.Event]) -> list[_Flood]:
+    floods: list[_Flood] = []
+    latest: dict[tuple[str, str, str], _Flood] = {}
     for event in events:
+        flood = _Flood(event, 1, event.at)
+        key: tuple[str, str, str]
         if isinstance(event, e.ClientError):
-            key = (event.client, event.error)
-            index = open_at.get(key)
-            if index is not None and event.at - kept[index][2] <= _FLOOD_SECONDS:
-                first, times, _ = kept[index]
-                kept[index] = (first, times + event.count, event.at)
-                continue
-            open_at[key] = len(kept)
-            kept.append((event, event.count, event.at))
+            flood.times = event.count
+            key = (event.kind, event.client, event.error)
+            joins = key in latest and event.at - latest[key].until <= _FLOOD_SECONDS
         elif isinstance(event, e.FinalRead):
-            index = open_at.get((event.cluster, "\0" + event.topic))
-            if index is not None:
-                first, times, _ = kept[index]
-                assert isinstance(first, e.FinalRead)
-                kept[index] = (first.model_copy(update={"records": first.records + event.records}), times + 1, event.at)
-                continue
-            open_at[event.cluster, "\0" + event.topic] = len(kept)
-            kept.append((event, 1, event.at))
+            flood.records = event.records
+            key = (event.kind, event.cluster, event.topic)
+            joins = key in latest
         else:
-            kept.append((event, 1, event.at))
-    yield from kept
+            floods.append(flood)
+            continue
+        if joins:
+            latest[key].times += flood.times
+            latest[key].records += flood.records
+            latest[key].until = event.at
+        else:
+            latest[key] = flood
+            floods.append(flood)
+    return floods
 
 
-def _entry(event: e.Event, times: int, until: float) -> Entry:
-    entry = _of_drill(event) or _of_parts(event)
-    if isinstance(event, e.ClientError):
-        span = f", until {moment(until)} s" if until > event.at else ""
-        entry = Entry(event.at, "client", f"{event.client} saw {event.error}, {amount(times, 'time')}{span}", "doubt")
-    if isinstance(event, e.FinalRead):
-        text = f"Read {amount(event.records, 'record')} from {amount(times, 'partition')} of {event.topic} on {event.cluster}"
-        entry = Entry(event.at, "final read", text)
-    assert entry is not None, f"no sentence for {event.kind}"
-    return entry
+@singledispatch
+def _tell(event: e.Event, flood: _Flood) -> Entry:  # noqa: ARG001 - the signature of all that are registered below
+    raise TypeError(f"no sentence for the event {event!r}: register one in chronicle.py")
 
 
-def _of_drill(event: e.Event) -> Entry | None:
-    match event:
-        case e.RunStarted():
-            return Entry(event.at, "run", f"Started {event.scenario} on the lab {event.lab}, seed {event.seed}")
-        case e.RunEnded():
-            return _ended(event.at, "run", f"Ended: {event.outcome}", event.detail, ok=event.outcome == "completed")
-        case e.PhaseStarted():
-            return Entry(event.at, "phase", f"{event.phase} began")
-        case e.PhaseEnded():
-            return _ended(event.at, "phase", f"{event.phase} ended", event.detail, ok=event.ok)
-        case e.StepStarted():
-            return Entry(event.at, "step", f"{event.step} began: {event.action}")
-        case e.StepEnded():
-            return _ended(event.at, "step", f"{event.step} ended", event.detail, ok=event.ok)
-        case e.SteadyStateChecked():
-            text = f"{event.name} {event.when} the drill: target {relation(event.target)}, measured {event.measured}"
-            entry = _ended(event.at, "steady state", text, "", ok=event.ok)
-            return replace(entry, tone="plain" if event.ok else "bad")
-        case e.Noted():
-            return Entry(event.at, "note", event.text)
-        case _:
-            return None
+@_tell.register
+def _(event: e.RunStarted, _: _Flood) -> Entry:
+    return Entry(event.at, "run", f"Started {event.scenario} on the lab {event.lab}, seed {event.seed}")
 
 
-def _of_parts(event: e.Event) -> Entry | None:
-    match event:
-        case e.ClusterDescribed():
-            nodes = listing([str(each) for each in event.brokers]) or "none"
-            return Entry(event.at, "cluster", f"{event.cluster} ({event.role}): Kafka {event.version}, brokers {nodes}")
-        case e.ClientStarted():
-            return Entry(event.at, "client", f"{event.client} started as {event.role} on {event.topic}: {event.detail}")
-        case e.FaultArmed():
-            return Entry(event.at, "fault", f"{event.fault} armed ({event.type}): {event.description}")
-        case e.FaultEnded():
-            text = f"{event.fault} ended: matched {amount(event.matched, 'request')}, fired {amount(event.fired, 'time')}"
-            return Entry(event.at, "fault", text, "plain" if event.fired else "doubt")
-        case e.LabActed():
-            return Entry(event.at, "lab", f"The lab {acted(event)}")
-        case e.SwitchoverProgressed():
-            tone: Tone = "bad" if event.state in ("failed", "rolled-back") else "plain"
-            detail = f": {event.detail}" if event.detail else ""
-            return Entry(event.at, "switchover", f"{event.virtual_cluster} entered {event.state}{detail}", tone)
-        case _:
-            return None
+@_tell.register
+def _(event: e.RunEnded, _: _Flood) -> Entry:
+    text = f"Ended, {event.outcome}" + (f": {event.detail}" if event.detail else "")
+    return Entry(event.at, "run", text, "plain" if event.outcome == "completed" else "bad")
 
 
-def _ended(at: float, subject: str, text: str, detail: str, *, ok: bool) -> Entry:
-    told = text if ok else f"{text} – not well"
-    return Entry(at, subject, f"{told}: {detail}" if detail else told, "plain" if ok else "bad")
+@_tell.register
+def _(event: e.PhaseStarted, _: _Flood) -> Entry:
+    return Entry(event.at, "phase", f"{event.phase} began")
+
+
+@_tell.register
+def _(event: e.PhaseEnded, _: _Flood) -> Entry:
+    return _ended(event.at, "phase", event.phase, event.detail, ok=event.ok)
+
+
+@_tell.register
+def _(event: e.StepStarted, _: _Flood) -> Entry:
+    return Entry(event.at, "step", f"{event.step} began: {event.action}")
+
+
+@_tell.register
+def _(event: e.StepEnded, _: _Flood) -> Entry:
+    return _ended(event.at, "step", event.step, event.detail, ok=event.ok)
+
+
+@_tell.register
+def _(event: e.ClusterDescribed, _: _Flood) -> Entry:
+    nodes = listing([str(each) for each in event.brokers]) or "none"
+    text = f"{event.cluster} ({event.role}) runs Kafka {event.version} with the brokers {nodes}"
+    return Entry(event.at, "cluster", text)
+
+
+@_tell.register
+def _(event: e.ClientStarted, _: _Flood) -> Entry:
+    text = f"{event.client} started as {event.role} on {event.topic}: {event.detail}"
+    return Entry(event.at, "client", text)
+
+
+@_tell.register
+def _(event: e.ClientError, flood: _Flood) -> Entry:
+    until = f", until {moment(flood.until)} s" if flood.until > event.at else ""
+    text = f"{event.client} saw {event.error}, {amount(flood.times, 'time')}{until}"
+    return Entry(event.at, "client", text, "doubt")
+
+
+@_tell.register
+def _(event: e.SteadyStateChecked, _: _Flood) -> Entry:
+    held = "held" if event.ok else "did not hold"
+    text = f"{event.name} {held} {event.when} the drill: {bound(event.target)}, measured {bound(event.measured)}"
+    return Entry(event.at, "steady state", text, "plain" if event.ok else "bad")
+
+
+@_tell.register
+def _(event: e.FaultArmed, _: _Flood) -> Entry:
+    return Entry(event.at, "fault", f"{event.fault} armed ({event.type}): {event.description}")
+
+
+@_tell.register
+def _(event: e.FaultEnded, _: _Flood) -> Entry:
+    text = f"{event.fault} ended: matched {amount(event.matched, 'request')}, fired {amount(event.fired, 'time')}"
+    return Entry(event.at, "fault", text, "plain" if event.fired else "doubt")
+
+
+@_tell.register
+def _(event: e.LabActed, _: _Flood) -> Entry:
+    return Entry(event.at, "lab", f"The lab {acted(event)}")
+
+
+@_tell.register
+def _(event: e.SwitchoverProgressed, _: _Flood) -> Entry:
+    text = f"{event.virtual_cluster} entered {event.state}" + (f": {event.detail}" if event.detail else "")
+    return Entry(event.at, "switchover", text, "bad" if event.state in ("failed", "rolled-back") else "plain")
+
+
+@_tell.register
+def _(event: e.FinalRead, flood: _Flood) -> Entry:
+    found = f"{amount(flood.records, 'record')} in {amount(flood.times, 'partition')}"
+    return Entry(event.at, "final read", f"Found {found} of {event.topic} on {event.cluster}")
+
+
+@_tell.register
+def _(event: e.Noted, _: _Flood) -> Entry:
+    return Entry(event.at, "note", event.text)
+
+
+def _ended(at: float, subject: str, name: str, detail: str, *, ok: bool) -> Entry:
+    text = f"{name} {'ended' if ok else 'failed'}" + (f": {detail}" if detail else "")
+    return Entry(at, subject, text, "plain" if ok else "bad")

@@ -5,9 +5,9 @@ class ReportError(Exception):
     """No report can be made of this directory; the message names the file and what to do."""
 
 
-class MissingFile(ReportError):
+class MissingFileError(ReportError):
     """A file that the report is made from is not in the run directory."""
 
 
-class UnreadableSummary(ReportError):
+class UnreadableSummaryError(ReportError):
     """`summary.json` is there and does not hold a summary of this version."""

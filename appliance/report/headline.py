@@ -1,12 +1,13 @@
-"""The verdict at a glance: its word, what it means, and the two figures that everyone asks for (RTO and RPO)."""
+"""The verdict at a glance: its word, what it means, and the two figures that everyone asks for (RTO, RPO)."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Literal
 
-from appliance.journal.events import Event, FinalRead
-from appliance.report.figures import amount, relation, seconds
+from appliance.journal.events import Event
+from appliance.report.figures import NOTHING, amount, bound, seconds
+from appliance.report.findings import was_read
 from appliance.report.summary import Objective, Summary, Verdict
 
 Tone = Literal["good", "bad", "doubt", "plain"]
@@ -32,8 +33,21 @@ MEANINGS: dict[Verdict, str] = {
     "interrupted": "The drill was interrupted before its end.",
 }
 
-TONES: dict[str, Tone] = {"pass": "good", "fail": "bad", "inconclusive": "doubt", "aborted": "doubt", "interrupted": "doubt"}
+TONES: dict[str, Tone] = {
+    "pass": "good",
+    "fail": "bad",
+    "inconclusive": "doubt",
+    "aborted": "doubt",
+    "interrupted": "doubt",
+}
 """Verdicts of runs and objectives; those not listed are bad."""
+
+
+_FAMILIES = {
+    "RTO": ("recovery.stable", "recovery.first_success", "unavailability.longest"),
+    "RPO": ("lost.records",),
+}
+"""The metrics of objectives that say something of recovery time and recovery point, the most telling first."""
 
 
 @dataclass(frozen=True)
@@ -49,17 +63,17 @@ class Figure:
 
 
 def figures(summary: Summary, events: list[Event]) -> list[Figure]:
-    """Return the recovery time and the recovery point: from the objectives named so, else from the measurements."""
+    """Return the recovery time and the recovery point: from objectives named so, else as measured."""
     return [_rto(summary), _rpo(summary, events)]
 
 
 def _rto(summary: Summary) -> Figure:
     short, name = "RTO", "Recovery time"
-    if objective := _worst(summary, "rto"):
+    if objective := _worst(summary, "RTO"):
         return _judged(short, name, objective)
     struck = [each for each in summary.recovery if each.disrupted_at is not None]
     if not struck:
-        return Figure(short, name, "–", "no client was disrupted; no target set", "plain")
+        return Figure(short, name, NOTHING, "no client was disrupted; no target set", "plain")
     times = [each.stable_seconds for each in struck if each.stable_seconds is not None]
     if len(times) < len(struck):
         return Figure(short, name, "not recovered", "within the window; no target set", "bad")
@@ -68,22 +82,21 @@ def _rto(summary: Summary) -> Figure:
 
 def _rpo(summary: Summary, events: list[Event]) -> Figure:
     short, name = "RPO", "Acknowledged records lost"
-    if objective := _worst(summary, "rpo"):
+    if objective := _worst(summary, "RPO"):
         return _judged(short, name, objective)
-    if not any(isinstance(event, FinalRead) for event in events):
+    if not was_read(summary, events):
         return Figure(short, name, "not known", "no final read took place; no target set", "doubt")
     lost = summary.ledger.lost
     return Figure(short, name, amount(lost, "record"), "no target set", "bad" if lost else "plain")
 
 
-def _worst(summary: Summary, family: str) -> Objective | None:
-    found = [each for each in summary.objectives if family in (_family(each.metric), _family(each.name))]
-    return min(found, key=lambda each: ("fail", "inconclusive", "pass").index(each.verdict), default=None)
-
-
-def _family(name: str) -> str:
-    return name.replace("-", ".").replace("_", ".").split(".")[0].lower()
+def _worst(summary: Summary, family: Literal["RTO", "RPO"]) -> Objective | None:
+    """Return the objective of this family with the worst verdict; of equal ones, the one whose metric comes first."""
+    metrics = _FAMILIES[family]
+    found = [each for each in summary.objectives if each.metric in metrics]
+    order = ("fail", "inconclusive", "pass")
+    return min(found, key=lambda each: (order.index(each.verdict), metrics.index(each.metric)), default=None)
 
 
 def _judged(short: str, name: str, objective: Objective) -> Figure:
-    return Figure(short, name, objective.measured, f"target {relation(objective.target)}", TONES[objective.verdict])
+    return Figure(short, name, bound(objective.measured), f"target {bound(objective.target)}", TONES[objective.verdict])

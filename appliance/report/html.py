@@ -1,11 +1,12 @@
 """The report for people: one HTML file without script, network or fonts of its own.
 
-Everything from the run passes jinja2's escaping or the timeline's own; the page also forbids itself any load by a
-content security policy. The templates are `reports/templates/*.html.j2`, one per section, and one style sheet.
+Everything from the run passes jinja2's escaping or the timeline's own; the page also forbids itself any load by
+a content security policy. The templates are `reports/templates/*.html.j2`, one per section, and one style sheet.
 """
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 from jinja2 import Environment, FunctionLoader, StrictUndefined
@@ -15,6 +16,7 @@ from appliance.bundled import TEMPLATES
 from appliance.journal.events import FaultArmed, FaultEnded, FinalRead, Noted, RunEnded
 from appliance.report import figures
 from appliance.report.chronicle import chronicle
+from appliance.report.findings import findings, is_clean, was_read
 from appliance.report.headline import MEANINGS, TONES, WORDS
 from appliance.report.headline import figures as headline_figures
 from appliance.report.narrative import narrative
@@ -47,16 +49,19 @@ def render(record: RunRecord) -> str:
             narrative=narrative(summary, events),
             timeline=Markup(draw_timeline(summary, events)),  # noqa: S704 - escaped where it is drawn
             uptimes=uptimes(summary),
+            findings=findings(summary),
             chronicle=chronicle(events),
             notes=[event.text for event in events if isinstance(event, Noted)],
             ending=next((event for event in events if isinstance(event, RunEnded)), None),
             armed={event.fault: event for event in events if isinstance(event, FaultArmed)},
             ended={event.fault: event for event in events if isinstance(event, FaultEnded)},
+            was_read=was_read(summary, events),
             final_reads=[event for event in events if isinstance(event, FinalRead)],
         )
     )
 
 
+@cache
 def _environment() -> Environment:
     environment = Environment(
         loader=FunctionLoader(_template),
@@ -65,8 +70,19 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    words = (figures.amount, figures.count, figures.date, figures.listing, figures.moment, figures.relation, figures.seconds, figures.share)
+    words = (
+        figures.amount,
+        figures.bound,
+        figures.count,
+        figures.date,
+        figures.listing,
+        figures.moment,
+        figures.relation,
+        figures.seconds,
+        figures.share,
+    )
     environment.filters.update({each.__name__: each for each in words})
+    environment.tests["clean"] = is_clean
     environment.globals["tones"] = TONES
     environment.globals["style"] = Markup(_template("report.css"))  # noqa: S704 - ours
     return environment

@@ -1,12 +1,13 @@
-"""The verdict as JUnit XML, for continuous integration: a suite per scenario, green exactly where the verdict is a pass.
+"""The verdict as JUnit XML: a suite per scenario, green exactly where the verdict is a pass.
 
-Cases: each objective, each steady state check, each fault (that it fired at all), and the run itself. A missed or
-undecided objective is a failure; a run that could not be carried through is an error.
+Cases: each objective, each steady state check, each fault (that it fired at all), and the run itself. A missed
+or undecided objective is a failure; a run that could not be carried through is an error.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from junitparser import Error, Failure, JUnitXml, TestCase, TestSuite
 
@@ -29,10 +30,10 @@ def render_junit(summary: Summary) -> str:
     suite.add_testcases(cases)
     document = JUnitXml("tidegate")
     document.add_testsuite(suite)
-    document.update_statistics()
+    document.update_statistics()  # type: ignore[no-untyped-call] # junitparser types only some of itself
     suite.time = document.time = round(summary.duration_seconds, 3)
-    text: str = document.tostring().decode()
-    return text + "\n"
+    text: bytes = document.tostring()  # type: ignore[no-untyped-call] # as above
+    return f'<?xml version="1.0" encoding="utf-8"?>\n{text.decode()}\n'
 
 
 def _properties(summary: Summary) -> dict[str, str]:
@@ -49,38 +50,35 @@ def _properties(summary: Summary) -> dict[str, str]:
     }
 
 
-def _objectives(summary: Summary) -> list[TestCase]:
-    cases = []
+def _objectives(summary: Summary) -> Iterator[TestCase]:
     for each in summary.objectives:
         told = f"{each.metric}: target {each.target}, measured {each.measured}"
         failed = "" if each.verdict == "pass" else f"{each.verdict}: {told}"
-        cases.append(_case(summary, "objectives", each.name, told, failed, each.detail, kind=each.verdict))
-    return cases
+        group = f"{summary.scenario}.objectives"
+        yield _case(group, each.name, told, failed=failed, kind=each.verdict, detail=each.detail)
 
 
-def _steady_state(summary: Summary) -> list[TestCase]:
-    cases = []
+def _steady_state(summary: Summary) -> Iterator[TestCase]:
+    group = f"{summary.scenario}.steady-state"
     for each in summary.steady_state:
-        for when, measured, ok in (("before", each.before, each.before_ok), ("after", each.after, each.after_ok)):
+        checks = (("before", each.before, each.before_ok), ("after", each.after, each.after_ok))
+        for when, measured, ok in checks:
             told = f"{when} the drill: target {each.target}, measured {measured or 'nothing'}"
-            cases.append(_case(summary, "steady-state", f"{each.name} {when}", told, "" if ok else told, kind="steady-state"))
-    return cases
+            yield _case(group, f"{each.name} {when}", told, failed="" if ok else told, kind="steady-state")
 
 
-def _faults(summary: Summary) -> list[TestCase]:
-    cases = []
+def _faults(summary: Summary) -> Iterator[TestCase]:
+    group = f"{summary.scenario}.faults"
     for each in summary.faults:
         told = f"{each.type}: matched {each.matched}, fired {each.fired}"
         failed = "" if each.fired else f"inconclusive: the fault never fired ({told})"
-        cases.append(_case(summary, "faults", f"{each.name} fired", told, failed, each.description, kind="inconclusive"))
-    return cases
+        yield _case(group, f"{each.name} fired", told, failed=failed, kind="inconclusive", detail=each.description)
 
 
 def _run(summary: Summary, *, others_failed: bool) -> TestCase:
     told = f"{WORDS[summary.verdict]}: {MEANINGS[summary.verdict]}"
-    case = _case(summary, "run", "verdict", told, "")
-    case.time = round(summary.duration_seconds, 3)
-    text = _xml("\n".join(summary.reasons))
+    case = _case(f"{summary.scenario}.run", "verdict", told)
+    text = "\n".join(summary.reasons)
     if summary.verdict not in _JUDGED:
         case.result = [_entry(Error, told, summary.verdict, text)]
     elif summary.verdict != "pass" and not others_failed:
@@ -88,17 +86,17 @@ def _run(summary: Summary, *, others_failed: bool) -> TestCase:
     return case
 
 
-def _case(summary: Summary, group: str, name: str, told: str, failed: str, detail: str = "", kind: str = "") -> TestCase:
-    case = TestCase(_xml(name), classname=_xml(f"{summary.scenario}.{group}"), time=0.0)
+def _case(group: str, name: str, told: str, *, failed: str = "", kind: str = "", detail: str = "") -> TestCase:
+    case = TestCase(_xml(name), classname=_xml(group), time=0.0)
     case.system_out = _xml(told)
     if failed:
-        case.result = [_entry(Failure, failed, kind, _xml(detail))]
+        case.result = [_entry(Failure, failed, kind, detail)]
     return case
 
 
 def _entry(entry: type[Failure] | type[Error], message: str, kind: str, text: str) -> Failure | Error:
     made = entry(_xml(message), kind)
-    made.text = text
+    made.text = _xml(text)
     return made
 
 

@@ -1,11 +1,12 @@
-"""The executive summary: what was simulated, what recovered, what was lost. Every sentence is made from the data."""
+"""The executive summary: what was simulated, what recovered, what was lost; every sentence from the data."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from appliance.journal.events import Event, FinalRead, LabActed, SwitchoverProgressed
+from appliance.journal.events import Event, LabActed, SwitchoverProgressed
 from appliance.report.figures import amount, count, listing, seconds
+from appliance.report.findings import was_read
 from appliance.report.summary import Ledger, Recovery, Summary
 
 _ACTED = {
@@ -40,7 +41,7 @@ def acted(event: LabActed) -> str:
 
 
 def _simulated(summary: Summary, events: list[Event]) -> str:
-    sentences = [f"For {seconds(summary.duration_seconds)}, {_traffic(summary)} while the drill ran “{summary.scenario}”."]
+    sentences = [f"{_traffic(summary)} while the drill ran {summary.scenario} for {seconds(summary.duration_seconds)}."]
     if summary.faults:
         faults = listing([f"{each.name} ({each.type})" for each in summary.faults])
         sentences.append(f"It injected {amount(len(summary.faults), 'fault')}: {faults}.")
@@ -53,9 +54,11 @@ def _simulated(summary: Summary, events: list[Event]) -> str:
 
 
 def _traffic(summary: Summary) -> str:
-    clients = list(dict.fromkeys([each.client for each in summary.availability] + [each.client for each in summary.recovery]))
+    clients = list(
+        dict.fromkeys([each.client for each in summary.availability] + [each.client for each in summary.recovery])
+    )
     if not clients:
-        return "no client was at work"
+        return "No client was at work"
     return f"{amount(len(clients), 'client was', 'clients were')} at work ({listing(clients)})"
 
 
@@ -86,8 +89,7 @@ def _recovered(recovery: list[Recovery]) -> str:
     missing = [each.client for each in struck if each.stable_seconds is None]
     sentences = []
     if missing:
-        verb = "was" if len(missing) == 1 else "were"
-        sentences.append(f"{listing(missing)} {verb} not stable again within the window.")
+        sentences.append(f"Not stable again within the window: {listing(missing)}.")
     if back:
         slowest = max(back, key=lambda each: each.stable_seconds or 0.0)
         whole = _whole(len(back), len(struck))
@@ -106,13 +108,11 @@ def _whole(back: int, struck: int) -> str:
 
 def _lost(summary: Summary, events: list[Event]) -> str:
     ledger = summary.ledger
-    if not any(isinstance(event, FinalRead) for event in events):
-        return (
-            f"{amount(ledger.acknowledged, 'record was', 'records were')} acknowledged, but no final read took place: "
-            "whether any were lost is not known."
-        )
+    if not was_read(summary, events):
+        acknowledged = amount(ledger.acknowledged, "record was", "records were")
+        return f"{acknowledged} acknowledged, but no final read took place: whether any were lost is not known."
     if not ledger.acknowledged:
-        return "No record was acknowledged to a producer, so none could be lost: this says nothing about durability."
+        return "No record was acknowledged to a producer: this says nothing about durability."
     fate = "none were" if not ledger.lost else "1 was" if ledger.lost == 1 else f"{count(ledger.lost)} were"
     sentences = [
         f"Of {amount(ledger.acknowledged, 'acknowledged record')}, {fate} missing from "
@@ -120,10 +120,9 @@ def _lost(summary: Summary, events: list[Event]) -> str:
         _anomalies(ledger),
     ]
     if ledger.indeterminate:
-        sentences.append(
-            f"{amount(ledger.indeterminate, 'record', 'records')} had no certain outcome; "
-            f"{count(ledger.indeterminate_found)} of them {'is' if ledger.indeterminate_found == 1 else 'are'} in the log."
-        )
+        verb = "is" if ledger.indeterminate_found == 1 else "are"
+        found = f"{count(ledger.indeterminate_found)} of them {verb} in the log"
+        sentences.append(f"{amount(ledger.indeterminate, 'record')} had no certain outcome; {found}.")
     return " ".join(sentences)
 
 

@@ -1,7 +1,7 @@
 """The files of one run directory, read and held against each other.
 
-A journal that does not hang together does not stop the report: a reader must see what is there and be told loudly that
-it was altered. Without `summary.json` there is nothing to report: that is an error.
+A journal that does not hang together does not stop the report: a reader must see what is there and be told loudly
+that it was altered. Without `summary.json` there is nothing to report: that is an error.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from appliance.journal.chain import BrokenJournal, head_of, read_journal
 from appliance.journal.events import Event
-from appliance.report.errors import MissingFile, UnreadableSummary
+from appliance.report.errors import MissingFileError, UnreadableSummaryError
 from appliance.report.summary import Summary
 
 SUMMARY = "summary.json"
@@ -54,26 +54,42 @@ class RunRecord:
         """The checks that failed; empty where the record is intact."""
         return [check for check in self.checks if check.state == "broken"]
 
+    @property
+    def unseen(self) -> list[str]:
+        """The files that the summary names and that were not there to be checked."""
+        return [check.file for check in self.checks if check.state == "unchecked" and check.expected]
+
 
 def read_record(directory: Path) -> RunRecord:
     """Read a run directory and check that its files belong together.
 
-    Raises MissingFile and UnreadableSummary (both ReportError).
+    Raises MissingFileError and UnreadableSummaryError (both ReportError).
     """
     for name in (SUMMARY, JOURNAL, SCENARIO):
         if not (directory / name).is_file():
-            raise MissingFile(f"{directory / name}: expected the file of a finished run, found none; name a run's directory")
+            raise MissingFileError(
+                f"{directory / name}: expected the file of a finished run, found none; name a run's directory"
+            )
     try:
         summary = Summary.model_validate_json((directory / SUMMARY).read_bytes())
     except ValidationError as error:
-        raise UnreadableSummary(f"{directory / SUMMARY}: expected a summary of format tidegate/summary/v1: {error}") from error
+        raise UnreadableSummaryError(
+            f"{directory / SUMMARY}: expected a summary of format tidegate/summary/v1: {error}"
+        ) from error
     events, checks = _read_journal(directory / JOURNAL, summary)
     scenario = (directory / SCENARIO).read_bytes()
     checks.append(_same(SCENARIO, "SHA-256 of the file", summary.integrity.scenario_sha256, _sha256(scenario)))
     checks.append(_check_ledger(directory / LEDGER, summary.integrity.ledger_sha256))
     digest = _sha256((directory / SUMMARY).read_bytes())
     checks.append(
-        Check(SUMMARY, "SHA-256 of the file", "", digest, "unchecked", "nothing binds it: keep this value apart from the files")
+        Check(
+            SUMMARY,
+            "SHA-256 of the file",
+            "",
+            digest,
+            "unchecked",
+            "nothing binds it: keep this value apart from the files",
+        )
     )
     return RunRecord(summary, events, scenario.decode(errors="replace"), checks)
 
@@ -85,7 +101,11 @@ def _read_journal(path: Path, summary: Summary) -> tuple[list[Event], list[Check
         chain = Check(path.name, "chain of its lines", "", f"{len(events)} lines, all bound", "holds")
     except (BrokenJournal, ValueError) as error:
         problem = str(error).replace(f"{path}:", "line ", 1)
-        found = f"lines 1 to {len(events)} are bound; later ones are not shown in this report" if events else "no line is bound"
+        found = (
+            f"lines 1 to {len(events)} are bound; later ones are not shown in this report"
+            if events
+            else "no line is bound"
+        )
         chain = Check(path.name, "chain of its lines", "", found, "broken", problem)
     try:
         head = head_of(path)

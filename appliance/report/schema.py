@@ -1,6 +1,6 @@
 """The JSON Schema of `summary.json`, for those who read it with other tools.
 
-    python -m appliance.report.schema > docs/schemas/summary.json
+python -m appliance.report.schema > docs/schemas/summary.json
 """
 
 from __future__ import annotations

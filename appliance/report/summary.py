@@ -1,7 +1,7 @@
 """The verdict of one run in numbers: the model of `summary.json`.
 
-Others rely on these names; its JSON Schema is committed as `docs/schemas/summary.json` and a test keeps the two equal.
-Times are seconds since the start of the run unless a name says otherwise.
+Others rely on these names; its JSON Schema is committed as `docs/schemas/summary.json` and a test keeps the two
+equal. Times are seconds since the start of the run unless a name says otherwise.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ class Ledger(_Part):
 
 
 class PartitionIntegrity(_Part):
-    """The ledger of one partition as one client sees it; only rows with something to say need be listed in reports."""
+    """The ledger of one partition as one client sees it; reports list only those with something to say."""
 
     client: str
     topic: str

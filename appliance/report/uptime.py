@@ -1,4 +1,4 @@
-"""A client's availability in numbers: the table beside the timeline, for those who cannot or would rather not read a picture."""
+"""A client's availability in numbers: the table beside the timeline, for those who cannot read the picture."""
 
 from __future__ import annotations
 
@@ -29,6 +29,9 @@ def uptimes(summary: Summary) -> list[Uptime]:
 
 
 def _uptime(availability: Availability) -> Uptime:
-    spent = {state: sum(each.end - each.start for each in availability.spans if each.state == state) for state in ("ok", "degraded", "down")}
+    spent = {
+        state: sum(each.end - each.start for each in availability.spans if each.state == state)
+        for state in ("ok", "degraded", "down")
+    }
     outages = [each for each in availability.spans if each.state == "down"]
     return Uptime(availability.client, spent["ok"], spent["degraded"], spent["down"], outages)

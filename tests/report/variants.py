@@ -37,17 +37,21 @@ def failed() -> Run:
         )
     ]
     objectives = [
-        base.objectives[0].model_copy(update={"measured": "11.3 s", "target": "<= 10 s", "verdict": "fail"}),
+        base.objectives[0].model_copy(update={"measured": "11s310ms", "target": "<= 10s", "verdict": "fail"}),
         base.objectives[1].model_copy(update={"measured": "3 records", "verdict": "fail"}),
         base.objectives[2].model_copy(
-            update={"measured": "41 records", "verdict": "fail", "detail": "The producer's id was not known to standby."}
+            update={
+                "measured": "41 records",
+                "verdict": "fail",
+                "detail": "The producer's id was not known to standby.",
+            }
         ),
         base.objectives[3],
     ]
     reasons = [
         "rpo: 3 acknowledged records are not in the log of standby (target = 0 records)",
         "no-duplicates: 41 extra copies in the log (target = 0 records)",
-        "rto: the last client was stable after 11.3 s (target <= 10 s)",
+        "rto: the last client was stable after 11s310ms (target <= 10s)",
     ]
     update = {
         "verdict": "fail",
@@ -63,13 +67,20 @@ def failed() -> Run:
 def inconclusive() -> Run:
     """A fault never fired."""
     base = rehearsal.summary()
-    faults = [each if each.name != "lost-ack" else each.model_copy(update={"fired": 0, "clients": []}) for each in base.faults]
+    faults = [
+        each if each.name != "lost-ack" else each.model_copy(update={"fired": 0, "clients": []}) for each in base.faults
+    ]
     objectives = [
         base.objectives[0],
-        *(each.model_copy(update={"verdict": "inconclusive", "detail": "lost-ack never fired"}) for each in base.objectives[1:3]),
+        *(
+            each.model_copy(update={"verdict": "inconclusive", "detail": "lost-ack never fired"})
+            for each in base.objectives[1:3]
+        ),
     ]
     happened = [
-        event.model_copy(update={"fired": 0, "clients": []}) if isinstance(event, e.FaultEnded) and event.fault == "lost-ack" else event
+        event.model_copy(update={"fired": 0, "clients": []})
+        if isinstance(event, e.FaultEnded) and event.fault == "lost-ack"
+        else event
         for event in rehearsal.events()
     ]
     update = {
@@ -85,10 +96,13 @@ def inconclusive() -> Run:
 def unrecovered() -> Run:
     """No client came back; no objectives, no final read, the drill aborted by a guard."""
     base = rehearsal.summary()
-    recovery = [each.model_copy(update={"first_success_seconds": None, "stable_seconds": None}) for each in base.recovery]
+    recovery = [
+        each.model_copy(update={"first_success_seconds": None, "stable_seconds": None}) for each in base.recovery
+    ]
     availability = [
         s.Availability(
-            client=each.client, spans=[s.Span(start=2.3, end=34.4, state="ok"), s.Span(start=34.4, end=52.0, state="down")]
+            client=each.client,
+            spans=[s.Span(start=2.3, end=34.4, state="ok"), s.Span(start=34.4, end=52.0, state="down")],
         )
         for each in base.availability
     ]
@@ -136,13 +150,21 @@ def hostile() -> Run:
         "lab_note": HOSTILE,
         "surviving_cluster": HOSTILE,
         "versions": {HOSTILE: HOSTILE},
-        "objectives": [s.Objective(name=HOSTILE, metric=HOSTILE, target=HOSTILE, measured=HOSTILE, verdict="fail", detail=HOSTILE)],
+        "objectives": [
+            s.Objective(name=HOSTILE, metric=HOSTILE, target=HOSTILE, measured=HOSTILE, verdict="fail", detail=HOSTILE)
+        ],
         "partitions": [
             s.PartitionIntegrity(client=HOSTILE, topic=HOSTILE, partition=0, acknowledged=1, lost=1, samples=[HOSTILE])
         ],
         "faults": [
             s.FaultOutcome(
-                name=HOSTILE, type=HOSTILE, description=HOSTILE, matched=0, fired=0, skipped={HOSTILE: 1}, clients=[HOSTILE]
+                name=HOSTILE,
+                type=HOSTILE,
+                description=HOSTILE,
+                matched=0,
+                fired=0,
+                skipped={HOSTILE: 1},
+                clients=[HOSTILE],
             )
         ],
         "recovery": [
@@ -164,4 +186,10 @@ def hostile() -> Run:
     return base.model_copy(update=update), happened
 
 
-VARIANTS = {"pass": passed, "fail": failed, "inconclusive": inconclusive, "unrecovered": unrecovered, "hostile": hostile}
+VARIANTS = {
+    "pass": passed,
+    "fail": failed,
+    "inconclusive": inconclusive,
+    "unrecovered": unrecovered,
+    "hostile": hostile,
+}

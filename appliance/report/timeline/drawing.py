@@ -55,8 +55,9 @@ def draw_timeline(summary: Summary, events: list[Event]) -> str:
 
 
 def _described(summary: Summary) -> str:
-    clients = "; ".join(f"{each.client} down for {seconds(_down(each))}" for each in summary.availability)
-    return f"{seconds(summary.duration_seconds)} of phases, steps, faults and clients. {clients}. The tables that follow say the same."
+    shown = f"{seconds(summary.duration_seconds)} of phases, steps, faults and clients."
+    clients = "; ".join(f"{each.client} was down for {seconds(_down(each))}" for each in summary.availability)
+    return f"{shown} {clients}. The tables that follow say the same."
 
 
 def _down(availability: Availability) -> float:
@@ -66,8 +67,7 @@ def _down(availability: Availability) -> float:
 def _lane(body: list[svg.Element], lane: Lane, scale: Scale, y: float) -> float:
     placed = place(lane.items, scale)
     body.append(_text(0, y + _BAR - 3, lane.name, "lane"))
-    for each in placed:
-        body.append(_item(each, y + each.row * _ROW))
+    body.extend(_item(each, y + each.row * _ROW) for each in placed)
     bottom = y + (1 + max(each.row for each in placed)) * _ROW
     return _rule(body, bottom, scale)
 
@@ -84,12 +84,12 @@ def _item(placed: Placed, y: float) -> svg.Element:
     if item.is_mark:
         centre, half = placed.x + placed.width / 2, MARK / 2
         corners = [(centre, middle - half), (centre + half, middle), (centre, middle + half), (centre - half, middle)]
-        points: list[svg.Number] = [_round(each) for corner in corners for each in corner]
+        points = [svg.Point(_round(x), _round(y)) for x, y in corners]
         shape = svg.Polygon(class_=["mark", item.kind], points=points)
     else:
         shape = svg.Rect(class_=["bar", item.kind], x=_round(placed.x), y=y, width=_round(placed.width), height=_BAR)
-    anchor = "label end" if placed.side == "left" else "label"
-    label = _text(placed.label_x, y + _BAR - 3.2, placed.label, anchor)
+    classes = {"inside": "label in", "right": "label", "left": "label end"}[placed.side]
+    label = _text(placed.label_x, y + _BAR - 3.2, placed.label, classes)
     return svg.G(elements=[svg.Title(text=_safe(item.title)), shape, label])
 
 
@@ -117,7 +117,7 @@ def _span(span: Span, client: str, scale: Scale, y: float) -> svg.Element:
         svg.Rect(class_=["span", span.state], x=_round(x), y=top, width=_round(width), height=height),
     ]
     if span.state == "down" and len(length) * CHARACTER + 4 <= width:
-        parts.append(_text(x + width / 2, y + 13, length, "label on"))
+        parts.append(_text(x + width / 2, y + 13, length, "on"))
     return svg.G(elements=parts)
 
 
@@ -151,7 +151,7 @@ def _hatch() -> svg.Element:
         width=5,
         height=5,
         patternUnits="userSpaceOnUse",
-        patternTransform="rotate(45)",
+        patternTransform=[svg.Rotate(45)],
         elements=[ground, stripe],
     )
     return svg.Defs(elements=[pattern])

@@ -1,8 +1,8 @@
-"""What the timeline shows: lanes of bars and marks, taken from the journal and the summary; no coordinates yet."""
+"""What the timeline shows: lanes of bars and marks, from the journal and the summary; no coordinates yet."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -67,7 +67,13 @@ def _phases(events: list[e.Event], end: float) -> Iterable[Item]:
     ends = [(event.phase, event.at) for event in events if isinstance(event, e.PhaseEnded)]
     for event in events:
         if isinstance(event, e.PhaseStarted):
-            yield _bar(event.at, _end_of(event.phase, event.at, ends, end), event.phase, "phase", f"phase {event.phase}")
+            yield _bar(
+                event.at,
+                _end_of(event.phase, event.at, ends, end),
+                event.phase,
+                "phase",
+                f"phase {event.phase}",
+            )
 
 
 def _steps(events: list[e.Event], end: float) -> Iterable[Item]:
@@ -83,13 +89,17 @@ def _faults(events: list[e.Event], end: float) -> Iterable[Item]:
     fired = {event.fault: event.fired for event in events if isinstance(event, e.FaultEnded)}
     for event in events:
         if isinstance(event, e.FaultArmed):
-            label = f"{event.fault} × {count(fired[event.fault])}" if event.fault in fired else event.fault
+            label = (
+                f"{event.fault} \N{MULTIPLICATION SIGN} {count(fired[event.fault])}"
+                if event.fault in fired
+                else event.fault
+            )
             told = f"fault {event.fault} ({event.type}): {event.description}"
             kind: Kind = "disruption" if event.disrupts else "fault"
             yield _bar(event.at, _end_of(event.fault, event.at, ends, end), label, kind, told)
 
 
-def _end_of(name: str, start: float, ends: list[tuple[str, float]], end: float) -> float:
+def _end_of(name: str, start: float, ends: Sequence[tuple[str, float]], end: float) -> float:
     """Return when what began at `start` under this name ended; the end of the run if it did not."""
     return next((at for other, at in ends if other == name and at >= start), end)
 

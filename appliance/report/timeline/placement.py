@@ -1,7 +1,7 @@
 """Where bars and labels go: into as few rows as possible such that nothing overlaps anything.
 
-A label stands inside its bar if it fits, else to the right of it, else to the left. Widths of text are estimated, on the
-wide side: the fonts of whoever opens the report are not known here.
+A label stands inside its bar if it fits, else to the right of it, else to the left. Widths of text are estimated,
+on the wide side: the fonts of whoever opens the report are not known here.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def place(items: list[Item], scale: Scale) -> list[Placed]:
 
 
 _Choice = tuple[Side, float, tuple[float, float], tuple[float, float]]
-"""Side, start (or end) of the label, the bar's box, and all that is taken of the row: bars may touch, labels may not."""
+"""Side, start (or end) of the label, the bar's box, what is taken of the row: bars may touch, labels may not."""
 
 
 def _choices(item: Item, scale: Scale) -> list[_Choice]:
