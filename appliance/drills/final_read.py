@@ -1,7 +1,7 @@
 """What stands in the logs at the end: every partition, from its first record to its last.
 
-Read around the gateway, from the cluster itself, by another implementation (librdkafka), without a group: what
-the gateway believes is no evidence.
+Read around the gateway, from the cluster itself, by another implementation (librdkafka), without a group:
+what the gateway believes is no evidence.
 """
 
 from __future__ import annotations
@@ -81,9 +81,7 @@ class _Reading:
         consumer.assign([TopicPartition(topic, partition, OFFSET_BEGINNING) for topic, partition in missing])
         while missing:
             if self._clock() > self._deadline:
-                raise FinalReadError(
-                    f"{self._cluster}: the end was not reached in time in {_places(missing)}"
-                )
+                raise FinalReadError(f"{self._cluster}: the end was not reached in time in {_places(missing)}")
             for message in consumer.consume(_BATCH, _TURN_SECONDS):
                 error = message.error()
                 if error is None:
@@ -117,28 +115,21 @@ class _Reading:
             )
 
     def _extents(self, consumer: Consumer, topics: list[str]) -> dict[tuple[str, int], tuple[int, int]]:
-        """Return (topic, partition) -> (first, end) offset; a topic that the cluster does not have, has no partitions."""
+        """Return (topic, partition) -> (first, end) offset. A topic that the cluster lacks has no partitions."""
         while True:
             try:
                 known = consumer.list_topics(timeout=2.0).topics
                 places = [
-                    (topic, partition)
-                    for topic in topics
-                    if topic in known
-                    for partition in known[topic].partitions
+                    (topic, partition) for topic in topics if topic in known for partition in known[topic].partitions
                 ]
                 return {
-                    (topic, partition): consumer.get_watermark_offsets(
-                        TopicPartition(topic, partition), timeout=5.0
-                    )
+                    (topic, partition): consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=5.0)
                     for topic, partition in places
                 }
             except KafkaException as error:
                 if self._clock() > self._deadline:
                     name = error.args[0].name()
-                    raise FinalReadError(
-                        f"{self._cluster}: no answer about its topics in time ({name})"
-                    ) from error
+                    raise FinalReadError(f"{self._cluster}: no answer about its topics in time ({name})") from error
 
 
 def _places(missing: set[tuple[str, int]]) -> str:

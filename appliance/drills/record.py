@@ -28,8 +28,8 @@ class RunClock:
 class RunRecord:
     """Append events to the journal and tell the watcher, in this order.
 
-    What a run is (its lab, its versions) is known only once the lab is up, and yet is the journal's first line:
-    what happens before `begin` is held back and follows it.
+    What a run is (its lab, its versions) is known only once the lab is up, and yet it is the journal's first
+    line: what happens before `begin` is held back and follows it.
     """
 
     def __init__(self, path: Path, watcher: Watcher) -> None:

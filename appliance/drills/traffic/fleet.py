@@ -1,4 +1,4 @@
-"""The clients of a run, from trio's side: started together, watched, wound up in order."""
+"""The clients of a run, from trio's side: started when their time has come, watched, wound up in order."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from contextlib import asynccontextmanager
 
 import trio
 
+from appliance.drills.traffic.canary import Canary
 from appliance.drills.traffic.client import Client
 
 _LOOK_SECONDS = 0.1
+_TURN_LOOK_SECONDS = 0.01
 
 
 class ClientsDidNotConnectError(Exception):
@@ -19,24 +21,40 @@ class ClientsDidNotConnectError(Exception):
 class Fleet:
     """The running clients. Made by `open_fleet`."""
 
-    def __init__(self, clients: Sequence[Client]) -> None:
-        self.clients = tuple(clients)
-        self._ended = {each.name: trio.Event() for each in clients}
+    def __init__(self, nursery: trio.Nursery) -> None:
+        self.clients: list[Client] = []
+        self._nursery = nursery
+        self._ended: dict[str, trio.Event] = {}
 
-    async def wait_connected(self, seconds: float) -> None:
-        """Wait until every client has seen its topic.
+    async def start(self, clients: Sequence[Client], seconds: float) -> None:
+        """Start clients and wait until each has seen its topic.
 
         Raises ClientsDidNotConnectError after this many seconds.
         """
+        for client in clients:
+            self.clients.append(client)
+            self._ended[client.name] = trio.Event()
+            self._nursery.start_soon(self._live, client)
         with trio.move_on_after(seconds):
-            for client in self.clients:
+            for client in clients:
                 while not client.connected:  # noqa: ASYNC110 - a thread sets it: no trio event can
                     await trio.sleep(_LOOK_SECONDS)
             return
-        missing = ", ".join(each.name for each in self.clients if not each.connected)
+        missing = ", ".join(each.name for each in clients if not each.connected)
         raise ClientsDidNotConnectError(
             f"no answer about their topic through the gateway within {seconds:g} s: {missing}"
         )
+
+    async def take_turn(self, name: str, partition: int) -> None:
+        """Let a producer write one record; wait for its fate. Raises KeyError if no such producer runs."""
+        for client in self.clients:
+            if client.name == name and isinstance(client, Canary):
+                awaited = client.turns_taken + 1
+                client.take_turn(partition)
+                while client.turns_taken < awaited:  # noqa: ASYNC110 - a thread counts
+                    await trio.sleep(_TURN_LOOK_SECONDS)
+                return
+        raise KeyError(name)
 
     async def settle(self, seconds: float) -> None:
         """Let producers flush, then consumers read to the end, each for at most this long."""
@@ -51,7 +69,8 @@ class Fleet:
         """Return client -> what it could not finish, for those that have something."""
         return {each.name: each.leftover for each in self.clients if each.leftover}
 
-    async def _live(self, client: Client, limiter: trio.CapacityLimiter) -> None:
+    async def _live(self, client: Client) -> None:
+        limiter = trio.CapacityLimiter(1)  # a thread of its own: the shared ones may all be busy for the whole run
         try:
             await trio.to_thread.run_sync(client.run, limiter=limiter, thread_name=f"client {client.name}")
         finally:
@@ -59,19 +78,16 @@ class Fleet:
 
 
 @asynccontextmanager
-async def open_fleet(clients: Sequence[Client]) -> AsyncIterator[Fleet]:
-    """Run the clients until the block ends; those still at work then are told to end at once, and waited for.
+async def open_fleet() -> AsyncIterator[Fleet]:
+    """Have a place for clients; those still at work when the block ends are told to end at once.
 
     An exception in a client's thread cancels the block: it is the drill's own fault, never that of the system
     under test.
     """
-    fleet = Fleet(clients)
-    limiter = trio.CapacityLimiter(max(1, len(clients)))
     async with trio.open_nursery() as nursery:
-        for client in clients:
-            nursery.start_soon(fleet._live, client, limiter)  # noqa: SLF001 - its own factory
+        fleet = Fleet(nursery)
         try:
             yield fleet
         finally:
-            for client in clients:
+            for client in fleet.clients:
                 client.wind_up(0.0)

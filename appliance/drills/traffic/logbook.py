@@ -7,6 +7,7 @@ availability.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -33,16 +34,35 @@ class Tally:
     successes: int = 0
     """Acknowledged records of a producer, delivered ones of a consumer."""
     troubles: int = 0
+    gap_limit: float = 1.0
+    """A longer silence than this, in seconds, is a gap; infinite for a client of which nothing is expected."""
     last_success: float | None = None
     longest_gap: float = 0.0
     """Seconds between two successes."""
+    calm_since: float | None = None
+    """The first success behind the last failure or gap."""
 
     def succeeded(self, at: float) -> None:
         """Count a success."""
-        if self.last_success is not None:
-            self.longest_gap = max(self.longest_gap, at - self.last_success)
+        gap = 0.0 if self.last_success is None else at - self.last_success
+        self.longest_gap = max(self.longest_gap, gap)
         self.successes += 1
         self.last_success = at
+        if self.calm_since is None or gap > self.gap_limit:
+            self.calm_since = at
+
+    def failed(self) -> None:
+        """Count a failure."""
+        self.troubles += 1
+        self.calm_since = None
+
+    def calm_for(self, now: float) -> float:
+        """Return for how many seconds it has worked without a failure or a gap; 0 while it does not."""
+        if self.gap_limit == math.inf:
+            return math.inf
+        if self.calm_since is None or self.last_success is None or now - self.last_success > self.gap_limit:
+            return 0.0
+        return now - self.calm_since
 
 
 @dataclass
@@ -56,9 +76,9 @@ class Logbook:
     tallies: dict[str, Tally] = field(default_factory=dict)
     _told: int = 0
 
-    def enrol(self, client: str) -> Tally:
+    def enrol(self, client: str, gap_limit: float = 1.0) -> Tally:
         """Return the tally of a client, made on the first call."""
-        return self.tallies.setdefault(client, Tally())
+        return self.tallies.setdefault(client, Tally(gap_limit=gap_limit))
 
     def wrote(self, write: Write) -> None:
         """Note a record's fate; anything but an acknowledgement is also a trouble."""
@@ -76,7 +96,7 @@ class Logbook:
     def troubled(self, client: str, error: str) -> None:
         """Note an error that the application saw."""
         self.troubles.append(Trouble(client, error, self.clock()))
-        self.tallies[client].troubles += 1
+        self.tallies[client].failed()
 
     def new_troubles(self) -> Counter[tuple[str, str]]:
         """Return (client, error) -> count of what came since the last call. For one reader."""

@@ -7,73 +7,34 @@ shows what groups do to that (rebalances, offsets committed once a second, redel
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
-from typing import Literal
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, Message, TopicPartition
 
 from appliance.drills.ledger import Delivery
+from appliance.drills.scenario.traffic import Consume
 from appliance.drills.traffic.client import Role, Site
+from appliance.drills.traffic.librdkafka import consumer_settings, describe_consumer
 from appliance.drills.traffic.marks import read_mark
 
 _TURN_SECONDS = 0.1
 _BATCH = 500
 
 
-@dataclass(frozen=True)
-class ReaderSettings:
-    """What the application that this consumer stands for has chosen."""
-
-    name: str
-    """Also its client id."""
-    topic: str
-    group: str
-    """Where `protocol` is None the library wants the name only, and nothing is committed."""
-    protocol: Literal["classic", "consumer"] | None = None
-    """None: a fixed assignment of all partitions."""
-    properties: dict[str, str] = field(default_factory=dict)
-    """librdkafka's own; they win."""
-
-    def configuration(self, bootstrap: str) -> dict[str, str]:
-        """Return librdkafka's configuration."""
-        grouped = self.protocol is not None
-        # A broker may hold the first JoinGroup for half of a session; the embedded one does.
-        session = {"session.timeout.ms": "6000", "heartbeat.interval.ms": "1000"}
-        return {
-            "bootstrap.servers": bootstrap,
-            "client.id": self.name,
-            "group.id": self.group,
-            "group.protocol": self.protocol or "classic",
-            "enable.auto.commit": str(grouped).lower(),
-            "auto.commit.interval.ms": "1000",
-            "auto.offset.reset": "earliest",
-            "log_level": "4",
-            **({} if self.protocol == "consumer" else session),
-            **self.properties,
-        }
-
-    def describe(self) -> str:
-        """Return the settings that matter, for people."""
-        grouped = f"group {self.group}, protocol {self.protocol}"
-        what = grouped if self.protocol else "all partitions, from the beginning"
-        return ", ".join([what, *(f"{key}={value}" for key, value in self.properties.items())])
-
-
 class Reader:
     """See `Client`. Winds up by reading to the end of the log as the virtual cluster shows it then."""
 
-    def __init__(self, settings: ReaderSettings, site: Site, *, partitions: int) -> None:
-        self.name, self.topic, self.detail = settings.name, settings.topic, settings.describe()
-        self.role: Role = "group-consumer" if settings.protocol else "assigned-consumer"
+    def __init__(self, name: str, consume: Consume, site: Site, *, partitions: int) -> None:
+        self.name, self.topic, self.detail = name, consume.topic, describe_consumer(consume)
+        self.role: Role = "group-consumer" if consume.group else "assigned-consumer"
         self.connected = False
         self.leftover = ""
-        self._grouped = settings.protocol is not None
+        self._grouped = consume.group is not None
         self._partitions, self._run = partitions, site.run
         self._logbook = site.logbook
         self._deadline = math.inf
         self._reading = True
-        site.logbook.enrol(settings.name)
-        self._consumer = Consumer(settings.configuration(site.bootstrap), logger=site.logger)
+        site.logbook.enrol(name)
+        self._consumer = Consumer(consumer_settings(name, consume, site.bootstrap), logger=site.logger)
 
     def run(self) -> None:
         """Read until told to wind up, then to the end, then close."""
@@ -83,9 +44,8 @@ class Reader:
             if self._grouped:
                 self._consumer.subscribe([self.topic])
             else:
-                self._consumer.assign(
-                    [TopicPartition(self.topic, each, OFFSET_BEGINNING) for each in range(self._partitions)]
-                )
+                everywhere = range(self._partitions)
+                self._consumer.assign([TopicPartition(self.topic, each, OFFSET_BEGINNING) for each in everywhere])
             while self._reading:
                 self._take()
             while (behind := self._behind()) and self._logbook.clock() < self._deadline:
@@ -117,9 +77,8 @@ class Reader:
         partition, offset = message.partition(), message.offset()
         assert partition is not None, "a message without error has a place"
         assert offset is not None
-        self._logbook.delivered(
-            Delivery(self.name, self.topic, partition, offset, mark.id, self._logbook.clock())
-        )
+        at = self._logbook.clock()
+        self._logbook.delivered(Delivery(self.name, self.topic, partition, offset, mark.id, at))
 
     def _sees_topic(self) -> bool:
         try:

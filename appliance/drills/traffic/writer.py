@@ -3,46 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
 from functools import partial
-from typing import Literal
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from appliance.drills.ledger import Outcome, Write
+from appliance.drills.scenario.traffic import Produce
 from appliance.drills.traffic.client import Site
+from appliance.drills.traffic.librdkafka import producer_settings
 from appliance.drills.traffic.marks import Mark, digest_of
 from appliance.drills.traffic.outcomes import outcome_of
-
-
-@dataclass(frozen=True)
-class WriterSettings:
-    """What the application that this producer stands for has chosen."""
-
-    name: str
-    """Also its client id."""
-    topic: str
-    acks: Literal["all", "1", "0"] = "all"
-    idempotent: bool = True
-    record_bytes: int = 200
-    properties: dict[str, str] = field(default_factory=dict)
-    """librdkafka's own; they win over the above."""
-
-    def configuration(self, bootstrap: str) -> dict[str, str]:
-        """Return librdkafka's configuration."""
-        return {
-            "bootstrap.servers": bootstrap,
-            "client.id": self.name,
-            "acks": self.acks,
-            "enable.idempotence": str(self.idempotent).lower(),
-            "log_level": "4",
-            **self.properties,
-        }
-
-    def describe(self) -> str:
-        """Return the settings that matter, for people."""
-        texts = [f"acks={self.acks}", "idempotent" if self.idempotent else "not idempotent"]
-        return ", ".join(texts + [f"{key}={value}" for key, value in self.properties.items()])
 
 
 class Writer:
@@ -52,33 +22,33 @@ class Writer:
     the latest in `finish`.
     """
 
-    def __init__(self, settings: WriterSettings, site: Site) -> None:
-        self.settings = settings
-        self._run = site.run
+    def __init__(self, name: str, produce: Produce, site: Site) -> None:
+        self._topic, self._size = produce.topic, produce.value_size
+        self._name, self._run = name, site.run
         self._logbook = site.logbook
         self._next: Counter[int] = Counter()
-        site.logbook.enrol(settings.name)
-        self._producer = Producer(settings.configuration(site.bootstrap), logger=site.logger)
+        site.logbook.enrol(name)
+        self._producer = Producer(producer_settings(name, produce, site.bootstrap), logger=site.logger)
 
     def partitions(self, timeout: float) -> int:
         """Return how many partitions the topic has, 0 if no broker could say within `timeout` seconds."""
         try:
-            metadata = self._producer.list_topics(self.settings.topic, timeout=timeout)
+            metadata = self._producer.list_topics(self._topic, timeout=timeout)
         except KafkaException:
             return 0
-        topic = metadata.topics[self.settings.topic]
+        topic = metadata.topics[self._topic]
         return 0 if topic.error is not None else len(topic.partitions)
 
     def write(self, partition: int) -> None:
         """Hand the partition's next record to the library; what it refuses outright is noted as failed."""
         seq = self._next[partition]
         self._next[partition] += 1
-        mark = Mark(self._run, self.settings.name, partition, seq)
-        value = mark.value(self.settings.record_bytes)
+        mark = Mark(self._run, self._name, partition, seq)
+        value = mark.value(self._size)
         digest, sent = digest_of(value), self._logbook.clock()
         report = partial(self._reported, mark, digest, sent)
         try:
-            self._producer.produce(self.settings.topic, value=value, partition=partition, on_delivery=report)
+            self._producer.produce(self._topic, value=value, partition=partition, on_delivery=report)
         except BufferError:
             self._note(mark, digest, sent, "failed", None, "_QUEUE_FULL")
         except KafkaException as error:
@@ -100,19 +70,15 @@ class Writer:
             self._producer.flush(1.0)
         return left
 
-    def _reported(
-        self, mark: Mark, digest: str, sent: float, error: KafkaError | None, message: Message
-    ) -> None:
+    def _reported(self, mark: Mark, digest: str, sent: float, error: KafkaError | None, message: Message) -> None:
         offset = message.offset() if error is None else None
         self._note(mark, digest, sent, outcome_of(error), offset, "" if error is None else error.name())
 
-    def _note(  # noqa: PLR0917 - the columns of one row, in their order
-        self, mark: Mark, digest: str, sent: float, outcome: Outcome, offset: int | None, error: str
-    ) -> None:
+    def _note(self, mark: Mark, digest: str, sent: float, outcome: Outcome, offset: int | None, error: str) -> None:
         self._logbook.wrote(
             Write(
                 client=mark.client,
-                topic=self.settings.topic,
+                topic=self._topic,
                 partition=mark.partition,
                 seq=mark.seq,
                 id=mark.id,
