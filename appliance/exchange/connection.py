@@ -21,6 +21,7 @@ from appliance.exchange.responses import Responses
 from appliance.exchange.snapshot import Route
 from appliance.exchange.step import Step
 from appliance.exchange.topology import Knowledge
+from appliance.wire.errors import Malformed
 from appliance.wire.walk import Buffer
 
 
@@ -43,6 +44,11 @@ class Exchange:
     def requests(self, buffer: Buffer, start: int, end: int) -> Step:
         """Say what to do with the client's bytes `buffer[start:end]`. Raises Malformed."""
         return self._requests.take(buffer, start, end)
+
+    def end_of_requests(self) -> None:
+        """Take note that the client sends no more. Raises Malformed where it stopped within a request."""
+        if self._requests.within_frame:
+            raise Malformed("the client closed its connection in the middle of a request")
 
     def responses(self, buffer: bytearray | memoryview, start: int, end: int) -> Step:
         """Say what to do with the broker's bytes `buffer[start:end]`, which may be changed in place. Raises Malformed."""

@@ -43,9 +43,20 @@ class Requests:
         self._skip = 0
         """Bytes of the current opaque frame that have not passed yet."""
         self._in_hand: _InHand | None = None
+        self._within = False
+
+    @property
+    def within_frame(self) -> bool:
+        """Whether the bytes given so far end within a request."""
+        return self._within or self._skip > 0
 
     def take(self, buffer: Buffer, start: int, end: int) -> Step:
         """Say what to do with the client's bytes `buffer[start:end]`. Raises Malformed."""
+        step = self._take(buffer, start, end)
+        self._within = step.end < end
+        return step
+
+    def _take(self, buffer: Buffer, start: int, end: int) -> Step:
         exchange, out, at = self._exchange, Outgoing(buffer, start), start
         while True:
             if self._skip:

@@ -12,10 +12,12 @@ from collections.abc import Awaitable, Callable, Sequence
 import trio
 
 from appliance.exchange.connection import Exchange
+from appliance.exchange.snapshot import Route
 from appliance.exchange.step import Step, Then
 from appliance.gateway.buffers import Buffers, Reading
 from appliance.gateway.feed import SnapshotFeed
 from appliance.gateway.sockets import receive_nowait, send_all
+from appliance.wire.errors import Malformed
 from appliance.wire.walk import Buffer
 
 _TURNS = 16
@@ -47,26 +49,31 @@ class Pair:
         self._open_doors = open_doors
         self._to_client = trio.Lock()
         self._client_ended = False
+        self._failure: Malformed | OSError | None = None
 
     async def run(self) -> None:
         """Pump both ways until one side ends."""
         try:
             async with trio.open_nursery() as nursery:
-                nursery.start_soon(self._end_with, self._pump_responses, nursery.cancel_scope)
-                await self._pump_requests()
-                self._client_ended = True
-                if not len(self.exchange.ledger):
-                    nursery.cancel_scope.cancel()
+                nursery.start_soon(self._until_end, self._pump_responses, nursery.cancel_scope)
+                nursery.start_soon(self._until_end, self._pump_requests, nursery.cancel_scope)
         finally:
             self._up.release()
             self._down.release()
+        if self._failure is not None:
+            raise self._failure
 
-    @staticmethod
-    async def _end_with(pump: Callable[[], Awaitable[None]], scope: trio.CancelScope) -> None:
-        await pump()
+    async def _until_end(self, pump: Callable[[], Awaitable[bool]], scope: trio.CancelScope) -> None:
+        """Run a pump; unless it says that the other may go on, the end of one is the end of both."""
+        try:
+            if await pump():
+                return
+        except (Malformed, OSError) as error:
+            self._failure = self._failure or error
         scope.cancel()
 
-    async def _pump_requests(self) -> None:
+    async def _pump_requests(self) -> bool:
+        """Returns whether the client, done with asking, is still owed answers."""
         reading = self._up
         need = turns = 0
         while True:
@@ -77,7 +84,9 @@ class Pair:
                 await trio.lowlevel.wait_readable(self._client)
                 continue
             if not count:
-                return
+                self.exchange.end_of_requests()
+                self._client_ended = True
+                return len(self.exchange.ledger) > 0
             reading.end += count
             turns += 1
             if turns % _TURNS == 0:
@@ -85,7 +94,7 @@ class Pair:
             if reading.end - reading.start < need:
                 continue
             while True:
-                self.exchange.route = self._feed.current.routes[self.exchange.route.name]
+                self.exchange.route = self._route()
                 step = self.exchange.requests(reading.buffer, reading.start, reading.end)
                 if step.pieces:
                     await send_all(self._upstream, step.pieces)
@@ -97,16 +106,20 @@ class Pair:
             step.pieces.clear()
             reading.used(reading.start)
 
+    def _route(self) -> Route:
+        """Return the route as it is now; one that was removed stays as it was until the session is ended for it."""
+        return self._feed.current.routes.get(self.exchange.route.name, self.exchange.route)
+
     async def _before_asking_again(self, step: Step) -> None:
         if step.then is Then.HOLD:
-            while (snapshot := self._feed.current).routes[self.exchange.route.name].fenced:
-                await self._feed.wait_newer(snapshot.version)
+            while self._route().fenced:
+                await self._feed.wait_newer(self._feed.current.version)
         elif step.then is Then.WAIT:
             await trio.sleep(step.seconds)
         else:
             await self._send_to_client(self.exchange.local_answers(), doors=False)
 
-    async def _pump_responses(self) -> None:
+    async def _pump_responses(self) -> bool:
         reading = self._down
         need = turns = 0
         while True:
@@ -117,7 +130,7 @@ class Pair:
                 await trio.lowlevel.wait_readable(self._upstream)
                 continue
             if not count:
-                return
+                return False
             reading.end += count
             turns += 1
             if turns % _TURNS == 0:
@@ -135,7 +148,7 @@ class Pair:
             step.pieces.clear()
             reading.used(reading.start)
             if self._client_ended and not len(self.exchange.ledger):
-                return
+                return False
 
     async def _send_to_client(self, pieces: Sequence[Buffer], *, doors: bool) -> None:
         """Send to the client; one sender at a time and in the order of asking, as both pumps may have something for it."""

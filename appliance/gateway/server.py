@@ -6,7 +6,7 @@ import logging
 import socket
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass
 
 import trio
@@ -158,7 +158,7 @@ class Gateway:
             return
         await self._open_node_doors()
         with upstream:
-            session.exchange = Exchange(route, knowledge, self._advertise(session.door), self._limits)
+            session.exchange = Exchange(route, knowledge, Advertiser(session.door), self._limits)
             pair = Pair(
                 session.sock,
                 upstream,
@@ -185,10 +185,6 @@ class Gateway:
             except OSError as error:
                 failures.append(f"{host}:{port}: {error.strerror or error}")
         raise ClusterUnreachable(f"cluster {target.name}, {what}: {'; '.join(failures)}")
-
-    @staticmethod
-    def _advertise(door: Door) -> Advertiser:
-        return Advertiser(door)
 
     async def _suffer(self, session: Session) -> None:
         """Let the client feel that the cluster is gone: its upstream connection is closed already."""
@@ -278,14 +274,12 @@ class Advertiser:
 async def _swallow(sock: socket.socket) -> None:
     """Read and forget until the client gives up."""
     sink = memoryview(bytearray(65536))
-    while True:
-        count = receive_nowait(sock, sink)
-        if count is None:
-            await trio.lowlevel.wait_readable(sock)
-        elif not count:
-            return
-        else:
-            await trio.lowlevel.checkpoint()
+    with suppress(OSError):
+        while (count := receive_nowait(sock, sink)) != 0:
+            if count is None:
+                await trio.lowlevel.wait_readable(sock)
+            else:
+                await trio.lowlevel.checkpoint()
 
 
 def _named(session: Session) -> str:
