@@ -71,7 +71,7 @@ def judge(
         raise ValueError("expected run.started in the journal, found none: this is not the record of a run")
     reads = {(event.topic, event.partition): event for event in _of(events, FinalRead) if event.cluster == surviving}
     readers = readers_of(scenario)
-    history = History.of(ledger, surviving, read=reads.keys(), readers=readers)
+    history = History.of(ledger, surviving, read=reads.keys(), readers=readers, late=_late(scenario, readers))
     results = check(history)
     returns = recoveries(
         events, ledger, idle=[each.name for each in scenario.traffic if each.produce and each.produce.idle]
@@ -134,6 +134,14 @@ def readers_of(scenario: Scenario) -> dict[str, str]:
         if client.consume and client.consume.group:
             groups.setdefault(client.consume.group, []).append(client.name)
     return {name: "+".join(members) for members in groups.values() if len(members) > 1 for name in members}
+
+
+def _late(scenario: Scenario, readers: Mapping[str, str]) -> set[str]:
+    return {
+        readers.get(client.name, client.name)
+        for client in scenario.traffic
+        if client.consume and client.consume.settings.get("auto.offset.reset") in ("latest", "largest", "end")
+    }
 
 
 @dataclass

@@ -21,9 +21,9 @@ def delivery(offset, seq, *, client="reader", partition=0):
     return Delivery(client, TOPIC, partition, offset, f"canary/{partition}/{seq}", 3.0)
 
 
-def results(writes=(), log=(), deliveries=(), *, read=None, readers=None):
+def results(writes=(), log=(), deliveries=(), *, read=None, readers=None, late=()):
     ledger = RecordLedger(list(writes), list(deliveries), list(log))
-    return check(History.of(ledger, "standby", read=read, readers=readers))
+    return check(History.of(ledger, "standby", read=read, readers=readers, late=late))
 
 
 def logged(*seqs):
@@ -118,10 +118,15 @@ def test_what_a_reader_passed_over_is_skipped():
     assert list(found) == [Finding(Place("reader", TOPIC, 0), 1, ("skipped canary/0/2",))]
 
 
-def test_what_is_before_a_readers_first_record_is_not_skipped_but_the_tail_is():
-    assert ids(results(written(4), logged(0, 1, 2, 3), [delivery(1, 1), delivery(2, 2)]).skipped) == [
-        "skipped canary/0/3"
-    ]
+def test_head_and_tail_count_as_skipped():
+    found = results(written(4), logged(0, 1, 2, 3), [delivery(1, 1), delivery(2, 2)])
+    assert ids(found.skipped) == ["skipped canary/0/0", "skipped canary/0/3"]
+
+
+def test_a_late_reader_begins_at_its_first_record():
+    got = [delivery(1, 1), delivery(2, 2)]
+    found = results(written(4), logged(0, 1, 2, 3), got, late={"reader"})
+    assert ids(found.skipped) == ["skipped canary/0/3"]
 
 
 def test_skipping_is_judged_by_id_whatever_the_offsets_were():

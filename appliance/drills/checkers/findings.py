@@ -62,8 +62,5 @@ class Tally:
     def findings(self) -> Findings:
         """Return what was counted."""
         return Findings(
-            tuple(
-                Finding(place, self._counts[place], tuple(self._samples[place]))
-                for place in sorted(self._counts)
-            )
+            tuple(Finding(place, self._counts[place], tuple(self._samples[place])) for place in sorted(self._counts))
         )

@@ -32,6 +32,9 @@ class History:
     otherwise.
     """
 
+    late: Collection[str]
+    """Readers that were told to begin at the end of the log and not at its beginning."""
+
     @classmethod
     def of(
         cls,
@@ -40,6 +43,7 @@ class History:
         *,
         read: Collection[Partition] | None = None,
         readers: Mapping[str, str] | None = None,
+        late: Collection[str] = (),
     ) -> History:
         """Sort a ledger for the checkers; `surviving` is the cluster whose log decides."""
         log: dict[Partition, list[Stored]] = {}
@@ -55,6 +59,7 @@ class History:
             held={(row.topic, row.partition, row.id) for rows in log.values() for row in rows},
             read=read,
             readers=readers or {},
+            late=late,
         )
 
     def was_read(self, partition: Partition) -> bool:
