@@ -1,8 +1,8 @@
 """API errors: answer the struck partitions with an error that a broker could have given; the others go on as they are.
 
-Produce, before: the struck partitions are taken out of the request, so that the broker never sees them, and put into the
-answer with the error; if nothing is left, the gateway answers itself. Produce, after, and Fetch: the broker's answer is
-changed. Batches stay the bytes that they are.
+Produce, before: the struck partitions are taken out of the request, so that the broker never sees them, and put into
+the answer with the error; if nothing is left, the gateway answers itself. Produce, after, and Fetch: the broker's
+answer is changed. Batches stay the bytes that they are.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """Which errors a broker could have given, by API and by where the fault strikes.
 
-A fault that no broker could cause teaches clients nothing. `before`: the broker refuses and has applied nothing. `after`:
+A fault that no broker could cause teaches clients nothing. `before`: the broker refuses and has applied nothing.
+`after`:
 it has appended, and says so, or does not know whether the replicas have.
 """
 

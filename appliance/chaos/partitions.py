@@ -23,8 +23,8 @@ def _walk(api_key: int, api_version: int) -> Walk:
 
 
 def partitions_of(question: Question) -> list[tuple[str | None, int]]:
-    """Return topic and partition of each part of a Produce or Fetch request, in order; the topic is None where only its id
-    is given and the id has not been seen in Metadata yet. Raises Malformed."""
+    """Return topic and partition of each part of a Produce or Fetch request, in order; the topic is None where only
+    its id is given and the id has not been seen in Metadata yet. Raises Malformed."""
     compact = request_header_version(question.api_key, question.api_version) == 2
     found: list[tuple[str | None, int]] = []
     topic: str | None = None

@@ -81,7 +81,8 @@ def rewrite(
     knowledge: Knowledge,
     advertise: Advertise,
 ) -> Rewritten:
-    """Find the nodes in `body[start:end]`, learn them, and return the edits that put the gateway's addresses in their place.
+    """Find the nodes in `body[start:end]`, learn them, and return the edits that put the gateway's addresses in their
+    place.
 
     Also learns the cluster's id and topic ids from Metadata. Raises Malformed.
     """

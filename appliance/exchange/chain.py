@@ -25,7 +25,8 @@ class Chain:
         return wanting
 
     def of_response(self, api_key: int, api_version: int) -> Wanting:
-        """Return those that want such responses, in reverse order: what was outermost on the way in is so on the way out."""
+        """Return those that want such responses, in reverse order: what was outermost on the way in is so on the way
+        out."""
         kind = (api_key, api_version)
         wanting = self._responses.get(kind)
         if wanting is None:

@@ -1,12 +1,12 @@
 """One client connection and its upstream connection, without the sockets.
 
 The shell reads bytes into a buffer and asks `requests` (client to broker) or `responses` (broker to client) what to do
-with them; the answer is a `Step`: bytes to send on, up to where the buffer is used up, and perhaps something to do before
-going on. Most frames are opaque: they are entered in the ledger and pass as they arrive, without being held or looked
-into. A frame that somebody wants to see is asked for whole (`Step.need`).
+with them; the answer is a `Step`: bytes to send on, up to where the buffer is used up, and perhaps something to do
+before going on. Most frames are opaque: they are entered in the ledger and pass as they arrive, without being held or
+looked into. A frame that somebody wants to see is asked for whole (`Step.need`).
 
-Rules of this file and its two halves: no clock, no sockets, no waiting; the buffer belongs to the caller and is kept from
-one call to the next only as far as it is copied; whatever bytes come, the only exception is Malformed.
+Rules of this file and its two halves: no clock, no sockets, no waiting; the buffer belongs to the caller and is kept
+from one call to the next only as far as it is copied; whatever bytes come, the only exception is Malformed.
 """
 
 from __future__ import annotations
@@ -51,7 +51,8 @@ class Exchange:
             raise Malformed("the client closed its connection in the middle of a request")
 
     def responses(self, buffer: bytearray | memoryview, start: int, end: int) -> Step:
-        """Say what to do with the broker's bytes `buffer[start:end]`, which may be changed in place. Raises Malformed."""
+        """Say what to do with the broker's bytes `buffer[start:end]`, which may be changed in place. Raises
+        Malformed."""
         return self._responses.take(buffer, start, end)
 
     def local_answers(self) -> list[bytes]:

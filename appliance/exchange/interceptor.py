@@ -23,7 +23,8 @@ class Delay:
 
 @dataclass(frozen=True)
 class Reply:
-    """Answer in place of the broker, which never sees the request; None: drop it (only right where no answer is due)."""
+    """Answer in place of the broker, which never sees the request; None: drop it (only right where no answer is
+    due)."""
 
     body: bytes | None
 

@@ -1,8 +1,8 @@
 """Requests in flight on one connection, and with them the order of responses.
 
-Kafka answers in the order of the requests. So the ledger is a queue: a response from upstream must belong to its head, and
-an answer that the gateway makes itself waits in the queue until everything before it has gone to the client. A request
-that is never answered (Produce with acks=0) does not enter.
+Kafka answers in the order of the requests. So the ledger is a queue: a response from upstream must belong to its head,
+and an answer that the gateway makes itself waits in the queue until everything before it has gone to the client. A
+request that is never answered (Produce with acks=0) does not enter.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ class Entry:
     api_key: int
     api_version: int
     interceptors: tuple[Interceptor, ...] = ()
-    """Those that want the response, in the order in which they get it; from the snapshot that the request began with."""
+    """Those that want the response, in the order in which they get it; from the snapshot that the request began
+    with."""
     question: Question | None = None
     local: bytes | None = None
     """The whole response frame, where the gateway answers itself."""

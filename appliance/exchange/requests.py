@@ -87,7 +87,8 @@ class Requests:
             self._skip = 4 + size
 
     def _enter_opaque(self, buffer: Buffer, at: int, end: int, entry: Entry) -> bool:
-        """Take note of a request that passes as it comes; False where too little of it has come to tell what it awaits."""
+        """Take note of a request that passes as it comes; False where too little of it has come to tell what it
+        awaits."""
         if entry.api_key == Api.PRODUCE:
             acks = self._acks(buffer, at, end)
             if acks is None:

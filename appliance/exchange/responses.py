@@ -1,4 +1,5 @@
-"""Broker to client: which frames pass as they come, which are looked into, and the gateway's own answers in their turn."""
+"""Broker to client: which frames pass as they come, which are looked into, and the gateway's own answers in their
+turn."""
 
 from __future__ import annotations
 
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
     from appliance.exchange.connection import Exchange
 
 _HELD = 64 * 1024
-"""Fetch responses up to this size are held until they are whole: their node endpoints can then be rewritten, not blanked."""
+"""Fetch responses up to this size are held until they are whole: their node endpoints can then be rewritten, not
+blanked."""
 _STREAM_HEAD = 64
 """So much of a response that streams has to be there for its header to be read: Fetch's own fields alone are longer."""
 
@@ -124,7 +126,8 @@ class Responses:
         return entry.api_key == Api.FETCH and not entry.interceptors and size > _HELD
 
     def _decide(self, buffer: bytearray | memoryview, at: int, end: int, entry: Entry, out: Outgoing) -> float | None:
-        """Take one whole response through its interceptors and rewrite its addresses; return seconds if it is to wait."""
+        """Take one whole response through its interceptors and rewrite its addresses; return seconds if it is to
+        wait."""
         body_at = response_body(buffer, at, end, entry.api_key, entry.api_version)
         in_hand, self._in_hand = self._in_hand or _InHand(), None
         original = memoryview(buffer)[body_at:end]

@@ -1,8 +1,9 @@
 """A Fetch response on its way through, too large to be held: walked as it passes.
 
-Its node endpoints (KIP-951) stand at the very end, behind all records, and can no longer be replaced by longer or shorter
-ones there: the frame's size has left already. They are optional, though: so their tag is given a number that no client
-knows, and the bytes are blanked. The client then learns the new leader from Metadata, as clients did before KIP-951.
+Its node endpoints (KIP-951) stand at the very end, behind all records, and can no longer be replaced by longer or
+shorter ones there: the frame's size has left already. They are optional, though: so their tag is given a number that
+no client knows, and the bytes are blanked. The client then learns the new leader from Metadata, as clients did before
+KIP-951.
 Rejected: holding the response whole (50 MB by default, for every consumer), and padding the new addresses to length.
 """
 

@@ -44,7 +44,8 @@ def limited(api_version: int, body: Buffer, start: int, end: int) -> bytes:
         elif field == 2:
             low = value
         elif field == 3 and api_key in DECODED and (known := known_versions(api_key)) and known[1] < value:
-            # Where the broker's lowest is above ours there is no common version: its lowest stays, and using it is refused.
+            # Where the broker's lowest is above ours there is no common version: its lowest stays, and using it is
+            # refused.
             out[first:last] = max(known[1], low).to_bytes(2, "big")
     return bytes(out)
 

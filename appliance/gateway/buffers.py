@@ -1,6 +1,7 @@
 """Read buffers, shared: a connection holds one only while it has bytes in hand.
 
-Ten thousand idle connections hold none, and a busy one has a large one; so memory follows the work, not the connections.
+Ten thousand idle connections hold none, and a busy one has a large one; so memory follows the work, not the
+connections.
 """
 
 from __future__ import annotations

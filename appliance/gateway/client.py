@@ -62,7 +62,8 @@ async def open_client(target: Target) -> AsyncIterator[ClusterClient]:
 
 
 class ClusterClient:
-    """Made by `open_client`. Every method raises ClusterUnreachable, whose message names the cluster and what was tried."""
+    """Made by `open_client`. Every method raises ClusterUnreachable, whose message names the cluster and what was
+    tried."""
 
     def __init__(self, target: Target) -> None:
         self._target = target

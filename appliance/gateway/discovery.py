@@ -1,7 +1,7 @@
 """What the gateway knows of each cluster, and finding out what it does not know yet.
 
-A client may come straight to a node's door after a restart of the gateway, before any Metadata has passed: so the gateway
-asks for itself, once per cluster, and again only after a failure.
+A client may come straight to a node's door after a restart of the gateway, before any Metadata has passed: so the
+gateway asks for itself, once per cluster, and again only after a failure.
 """
 
 from __future__ import annotations

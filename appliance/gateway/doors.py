@@ -1,4 +1,5 @@
-"""Ports: the bootstrap door of each listener and a door for each node that is known, opened and closed as they change."""
+"""Ports: the bootstrap door of each listener and a door for each node that is known, opened and closed as they
+change."""
 
 from __future__ import annotations
 
@@ -92,6 +93,7 @@ def _clash(door: Door, node_id: int | None, port: int, there: _Open) -> str:
     other = "the bootstrap" if there.node_id is None else f"node {there.node_id}"
     this = "the bootstrap" if node_id is None else f"node {node_id}"
     return (
-        f"listener {door.name}: port {port} is asked for by {this}, but serves {other} of listener {there.door.name} already: "
+        f"listener {door.name}: port {port} is asked for by {this}, but serves {other} of listener "
+        f"{there.door.name} already: "
         "pin one of the nodes to a free port (broker_ports.pinned)"
     )

@@ -1,6 +1,7 @@
 """One client connection and its one upstream connection: two pumps around an Exchange.
 
-Back-pressure is structural: a pump sends before it reads again, so a slow reader on one side stops the reading on the other.
+Back-pressure is structural: a pump sends before it reads again, so a slow reader on one side stops the reading on the
+other.
 A half-closed client still gets the answers that it is owed. Whatever ends one side ends both.
 """
 
@@ -151,7 +152,8 @@ class Pair:
                 return False
 
     async def _send_to_client(self, pieces: Sequence[Buffer], *, doors: bool) -> None:
-        """Send to the client; one sender at a time and in the order of asking, as both pumps may have something for it."""
+        """Send to the client; one sender at a time and in the order of asking, as both pumps may have something for
+        it."""
         if not pieces:
             return
         try:

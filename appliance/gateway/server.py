@@ -173,8 +173,8 @@ class Gateway:
         return self._feed.current.routes.get(session.door.virtual_cluster)
 
     async def _connect_upstream(self, session: Session, target: Target, knowledge: Knowledge) -> socket.socket:
-        """Connect to the session's node. One that the cluster does not have (any more) leads to any node: there the client
-        learns from Metadata, or from NOT_LEADER_OR_FOLLOWER, where to go."""
+        """Connect to the session's node. One that the cluster does not have (any more) leads to any node: there the
+        client learns from Metadata, or from NOT_LEADER_OR_FOLLOWER, where to go."""
         address = knowledge.nodes.get(session.node_id) if session.node_id is not None else None
         candidates = [address] if address else [*target.bootstrap, *knowledge.nodes.values()]
         what = f"node {session.node_id}" if address else "any node"
@@ -234,7 +234,8 @@ class Gateway:
         return sum(each.writes_in_flight for each in self._sessions if each.door.virtual_cluster == virtual_cluster)
 
     async def move_clients(self, virtual_cluster: str, *, pause: float = 0.2) -> int:
-        """Close the connections to clusters that the route has left, node by node with a pause between; return how many.
+        """Close the connections to clusters that the route has left, node by node with a pause between; return how
+        many.
 
         Not all at once: librdkafka reports ALL_BROKERS_DOWN when every connection breaks together.
         """

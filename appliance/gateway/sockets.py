@@ -1,7 +1,7 @@
 """Bytes in and out of non-blocking sockets, straight.
 
-trio's own sockets ask the scheduler at every call; on the data path a call that succeeds at once does not need to. So these
-functions try first and wait only on EAGAIN; whoever loops over them must checkpoint now and then (`pair` does).
+trio's own sockets ask the scheduler at every call; on the data path a call that succeeds at once does not need to. So
+these functions try first and wait only on EAGAIN; whoever loops over them must checkpoint now and then (`pair` does).
 """
 
 from __future__ import annotations

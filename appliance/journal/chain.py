@@ -65,9 +65,13 @@ def read_journal(path: Path) -> Iterator[Event]:
                 entry = json.loads(line)
                 seq, found, event, digest = entry["seq"], entry["prev"], entry["event"], entry["hash"]
             except (ValueError, KeyError, TypeError) as error:
-                raise BrokenJournal(f"{path}:{number}: expected an event line, found something else ({error})") from error
+                raise BrokenJournal(
+                    f"{path}:{number}: expected an event line, found something else ({error})"
+                ) from error
             if (seq, found) != (number - 1, prev) or _link(seq, found, event) != digest:
-                raise BrokenJournal(f"{path}:{number}: the line is not bound to the one before it: the journal was altered")
+                raise BrokenJournal(
+                    f"{path}:{number}: the line is not bound to the one before it: the journal was altered"
+                )
             prev = digest
             yield EVENT.validate_python(event)
 

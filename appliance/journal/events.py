@@ -73,7 +73,8 @@ class ClientStarted(_Event):
 
 
 class ClientError(_Event):
-    """An error that the application saw: a failed delivery or a consumer error. Retries inside the library do not show here."""
+    """An error that the application saw: a failed delivery or a consumer error. Retries inside the library do not show
+    here."""
 
     kind: Literal["client.error"] = "client.error"
     client: str

@@ -1,8 +1,9 @@
 """Walks: pass over a message's bytes and report where the wanted fields stand, without building anything.
 
 A walk is compiled once per (API, version, direction, wanted fields) into one Python generator function: runs of fixed
-fields become one addition, strings and record bytes are skipped by their length, arrays become loops. It stops after the
-last wanted field, so that the brokers of a Metadata response cost the same whether ten topics follow or ten thousand.
+fields become one addition, strings and record bytes are skipped by their length, arrays become loops. It stops after
+the last wanted field, so that the brokers of a Metadata response cost the same whether ten topics follow or ten
+thousand.
 
 The generator suspends where bytes are missing, so that one and the same walk serves a message that is whole in memory
 (`Walk.places`) and one that streams through in pieces (`Walk.stream`). A compiled state machine by hand for Fetch alone
@@ -65,9 +66,9 @@ class Walk:
 class Streaming:
     """A walk over a message that arrives in pieces.
 
-    `at` is how far the walk has come in the piece it was last given: bytes before it are done with, those from it on must
-    be given again together with what follows. `at` beyond the piece's end means that so many bytes of the following
-    pieces are of no interest. `found` has the places in that piece only.
+    `at` is how far the walk has come in the piece it was last given: bytes before it are done with, those from it on
+    must be given again together with what follows. `at` beyond the piece's end means that so many bytes of the
+    following pieces are of no interest. `found` has the places in that piece only.
     """
 
     def __init__(
@@ -96,7 +97,8 @@ class Streaming:
 def walk_of(api_key: int, api_version: int, direction: Direction, wanted: tuple[str, ...]) -> Walk:
     """Compile the walk that reports the wanted fields, named by dotted path (`brokers.host`).
 
-    Fields that this version does not have are never found. Raises kio.index.KioIndexError for an unknown kind of message.
+    Fields that this version does not have are never found. Raises kio.index.KioIndexError for an unknown kind of
+    message.
     """
     source = _Source(wanted).of(layout_of(api_key, api_version, direction))
     namespace: dict[str, Callable[[Buffer, int, int, list[Place]], _Suspended]] = {}
@@ -204,7 +206,8 @@ class _Source:
     def _fixed(self, run: list[Field], prefix: str) -> None:
         sizes = [field.size for field in run if isinstance(field, Fixed)]
         total = sum(sizes)
-        wanted = [(self._codes[prefix + field.name], sum(sizes[:at]), size) for at, (field, size) in enumerate(zip(run, sizes, strict=True))
+        wanted = [(self._codes[prefix + field.name], sum(sizes[:at]), size) for at, (field, size) in enumerate(zip(run,
+        sizes, strict=True))
                   if prefix + field.name in self._codes]  # fmt: skip
         if wanted:
             self._line(f"while end - pos < {total}: buf, pos, end = yield pos")
@@ -258,7 +261,7 @@ class _Source:
         self._length(compact=compact, width=4)
         path = prefix + field.name
         element = field.element
-        if isinstance(element, Fixed):
+        if isinstance(element, Fixed) and path not in self._codes:
             self._line(f"pos += n * {element.size}")
             return
         self._loops += 1
@@ -266,6 +269,8 @@ class _Source:
         self._depth += 1
         if isinstance(element, Nested):
             self._fields(element.struct, path + ".")
+        elif isinstance(element, Fixed):
+            self._fixed([Fixed(field.name, element.size)], prefix)
         else:
             assert isinstance(element, Sized)
             self._sized(Sized(field.name, element.kind), prefix, compact=compact)

@@ -1,8 +1,8 @@
 """Producer ids that stay apart across a switchover.
 
-Every cluster hands out producer ids from 0, and no broker checks that an idempotent producer's id was allocated by it. A
-producer that lives through a switchover can so meet a younger one with its own id on the standby, and the broker takes
-the younger one's batches for duplicates of the older one's: acknowledged, and never appended. So the answer to
+Every cluster hands out producer ids from 0, and no broker checks that an idempotent producer's id was allocated by it.
+A producer that lives through a switchover can so meet a younger one with its own id on the standby, and the broker
+takes the younger one's batches for duplicates of the older one's: acknowledged, and never appended. So the answer to
 InitProducerId is given a tag of the cluster that allocated it: `id' = (tag << 40) | id`. Produce passes untouched.
 
 Transactional producers keep their real id: their coordinator knows it, and AddPartitionsToTxn and EndTxn carry it.
