@@ -20,7 +20,8 @@ _T = TypeVar("_T")
 class BlockingCluster:
     """`appliance.lab.Cluster` with blocking calls; its docstrings hold here too.
 
-    From a trio test call through a thread, or the test's loop stands still: `await trio.to_thread.run_sync(kafka.kill, 2)`.
+    From a trio test call through a thread, or the test's loop stands still:
+    `await trio.to_thread.run_sync(kafka.kill, 2)`.
     """
 
     def __init__(self, cluster: Cluster, lab: BlockingLab) -> None:

@@ -1,4 +1,4 @@
-"""The fixtures: labs that a session shares, since a JVM takes seconds to start, and names that keep tests apart on them."""
+"""The fixtures: labs that a session shares, since JVMs start in seconds, and names that keep tests apart on them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class SharedLabs:
     def __init__(self, folders: pytest.TempPathFactory, stack: ExitStack) -> None:
         self._folders = folders
         self._stack = stack
-        self._labs: list[tuple[LabPlan, BlockingLab]] = []  # plans compare, but hold mappings and so do not hash
+        self._labs: list[tuple[LabPlan, BlockingLab]] = []  # plans hold mappings: no hash
 
     def open(self, plan: LabPlan) -> BlockingLab:
         """Return the session's apache lab for a plan. Raises LabError where it cannot be had: such a test fails."""
@@ -47,7 +47,7 @@ def shared_labs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SharedLabs
 
 @pytest.fixture(autouse=True)
 def _heal_shared_labs(shared_labs: SharedLabs) -> Iterator[None]:
-    """After each test leave the shared labs whole for the next; nothing happens where none was opened or all is well."""
+    """After each test leave the shared labs whole for the next; nothing happens where all is well."""
     yield
     shared_labs.heal()
 

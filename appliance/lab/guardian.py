@@ -5,10 +5,11 @@ obeys its standard input: each byte is the number of a signal to deliver to the 
 parent is gone (or has let go), and the child is killed. It ends when the child has ended, with the child's exit status,
 128 + n for signal n.
 
-Why a process and not `prctl(PR_SET_PDEATHSIG)` in the child alone: that signal comes when the *thread* that forked dies,
-and trio forks in worker threads. A pipe is closed by the kernel at the death of the process, by kill -9 too, and SIGKILL
-reaches a child that SIGSTOP holds. Here, where the only thread forks, PDEATHSIG is right, and covers the guardian's own death.
-Signals go through the guardian because it alone can know that the pid is still the child's: it has not reaped it yet.
+Why a process and not `prctl(PR_SET_PDEATHSIG)` in the child alone: that signal comes when the *thread* that forked
+dies, and trio forks in worker threads. A pipe is closed by the kernel at the death of the process, by kill -9 too,
+and SIGKILL reaches a child that SIGSTOP holds. Here, where the only thread forks, PDEATHSIG is right, and covers
+the guardian's own death. Signals go through the guardian because it alone can know that the pid is still the
+child's: it has not reaped it yet.
 """
 
 import ctypes

@@ -1,7 +1,8 @@
 """The lock of Kafka's jars: every jar of a broker, its tools and MirrorMaker 2, by coordinate, SHA-256 and size.
 
-`kafka-jars.lock` beside this file is package data. One line a jar; `#` begins a comment; the first comment lines hold the
-coordinates from which the lock was made. It is made by jgo's resolver (`make_lock`); using it resolves nothing.
+`kafka-jars.lock` beside this file is package data. One line a jar; `#` begins a comment; the first comment lines
+hold the coordinates from which the lock was made. It is made by jgo's resolver (`make_lock`); using it resolves
+nothing.
 """
 
 from __future__ import annotations
@@ -88,14 +89,14 @@ def sha256_of(path: Path) -> str:
 
 
 def make_lock(path: Path, progress: Callable[[str], None]) -> JarLock:
-    """Resolve `COORDINATES` anew through jgo and write the lock. Blocks; fetches what the user's Maven repository lacks.
+    """Resolve `COORDINATES` anew through jgo and write the lock. Blocks; fetches what `~/.m2` lacks.
 
     Raises JarsUnavailable where a repository does not answer.
     """
     import jgo  # noqa: PLC0415  # costs 200 ms, and only this and the first fetch need it
 
     lines = [
-        f"# Kafka {KAFKA_VERSION}: the jars of a broker, its tools and MirrorMaker 2. Made by `tidegate lab lock`; do not edit.",
+        f"# Kafka {KAFKA_VERSION}: broker, tools and MirrorMaker 2. Made by `tidegate lab lock`; do not edit.",
         *(f"#   {coordinate}" for coordinate in COORDINATES),
     ]
     try:

@@ -1,9 +1,10 @@
 """Kafka's jars on this machine: fetched once per user, every byte checked against the lock, then taken as they are.
 
-The cache is `$XDG_CACHE_HOME/tidegate/kafka-VERSION-LOCK/` (default `~/.cache`). A jar comes from the user's own Maven
-repository where its bytes are the locked ones, otherwise through jgo (so that repositories named in `jgo.conf` are asked
-first). It is checked before it gets its name in the cache: whatever lies there under its name is whole and right, an
-interrupted fetch goes on where it stopped, and the stamp `complete` spares hashing 55 MB at each start.
+The cache is `$XDG_CACHE_HOME/tidegate/kafka-VERSION-LOCK/` (default `~/.cache`). A jar comes from the user's own
+Maven repository where its bytes are the locked ones, otherwise through jgo (so that repositories named in
+`jgo.conf` are asked first). It is checked before it gets its name in the cache: whatever lies there under its name
+is whole and right, an interrupted fetch goes on where it stopped, and the stamp `complete` spares hashing 55 MB at
+each start.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ _CONNECTIONS = 6
 """At once to a repository: as many as browsers open to one host."""
 
 _ATTEMPTS = 2
-"""A connection that breaks once among 94 jars is no reason to give up; a second try costs nothing where nobody answers."""
+"""One broken connection among 94 jars is no reason to give up; a second try costs nothing where nobody answers."""
 
 
 def cache_folder() -> Path:
@@ -35,8 +36,9 @@ def cache_folder() -> Path:
 def obtain_jars(lock: JarLock, progress: Callable[[str], None], cache: Path | None = None) -> list[Path]:
     """Return the locked jars as files, fetching those that are missing. Blocks: call it in a thread.
 
-    Several processes may call it at once: one fetches, the others wait for it. `progress` is called from this thread.
-    Raises JarsUnavailable where a repository cannot be reached, JarDiffers where one serves other bytes than the lock's.
+    Several processes may call it at once: one fetches, the others wait for it. `progress` is called from this
+    thread. Raises JarsUnavailable where a repository cannot be reached, JarDiffers where one serves other bytes
+    than the lock's.
     """
     folder = (cache or cache_folder()) / f"kafka-{KAFKA_VERSION}-{lock.digest[:12]}"
     jars = [folder / jar.filename for jar in lock.jars]
@@ -135,7 +137,7 @@ class _Repositories:
         if found != jar.sha256:
             raise JarDiffers(
                 f"{jar.coordinate}: expected the jar with SHA-256 {jar.sha256} that the lock names, found {found}: "
-                "what the repository serves was changed or cut off on the way; do not use it, try again or ask its keeper"
+                "the repository's jar was changed or cut off on the way; do not use it, try again or ask its keeper"
             )
         arrived.replace(folder / jar.filename)
 

@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from appliance.lab.cluster import Cluster
 from appliance.lab.plans import ClusterPlan, ReplicationPlan
 
 CANARY_TOPIC = "tidegate.lab.canary"
 """The lab's own topic, on both ends of a replication: a record that comes through proves that it runs."""
 
 
+DATA_KEY = "log.dirs"
+"""The property that names a node's data folder; the lab gives each node one."""
+
+
 @dataclass(frozen=True)
-class NodePorts:
-    """The ports of one Kafka node; `controller` where it is a member of the controller quorum."""
+class Place:
+    """Where one Kafka node listens; `controller` is the port of a member of the controller quorum, None elsewhere."""
 
     node_id: int
     broker: int
     controller: int | None
+
+    @property
+    def address(self) -> str:
+        """Where clients reach it."""
+        return f"127.0.0.1:{self.broker}"
 
 
 def render(properties: Mapping[str, str]) -> str:
@@ -25,16 +35,19 @@ def render(properties: Mapping[str, str]) -> str:
     return "".join(f"{key}={value}\n" for key, value in properties.items()).replace("\\", "\\\\")
 
 
-def controllers(plan: ClusterPlan) -> Sequence[int]:
-    """The nodes that are controllers too: three where there are three, so that any one may die; otherwise the first."""
-    return plan.node_ids[: 3 if plan.brokers >= 3 else 1]
+def lay_out(plan: ClusterPlan, take_port: Callable[[], int]) -> dict[int, Place]:
+    """Give each node of a cluster its ports. Three nodes are controllers where there are three, so that any may die."""
+    quorum = plan.node_ids[: 3 if plan.brokers >= 3 else 1]
+    return {
+        node_id: Place(node_id, take_port(), take_port() if node_id in quorum else None) for node_id in plan.node_ids
+    }
 
 
-def broker_properties(plan: ClusterPlan, ports: Mapping[int, NodePorts], node_id: int, data: str) -> dict[str, str]:
-    """Return `server.properties` of one combined node; `ports` are those of all nodes, `data` is its own folder."""
-    own = ports[node_id]
-    quorum = [node for node in ports.values() if node.controller is not None]
-    listeners = [f"PLAINTEXT://127.0.0.1:{own.broker}"]
+def broker_properties(plan: ClusterPlan, places: Mapping[int, Place], node_id: int, data: str) -> dict[str, str]:
+    """Return `server.properties` of one node; `places` are those of all nodes, `data` is its own folder."""
+    own = places[node_id]
+    quorum = [node for node in places.values() if node.controller is not None]
+    listeners = [f"PLAINTEXT://{own.address}"]
     if own.controller is not None:
         listeners.append(f"CONTROLLER://127.0.0.1:{own.controller}")
     replicas, in_sync = ("3", "2") if plan.brokers >= 3 else ("1", "1")
@@ -46,7 +59,7 @@ def broker_properties(plan: ClusterPlan, ports: Mapping[int, NodePorts], node_id
         "advertised.listeners": listeners[0],
         "controller.listener.names": "CONTROLLER",
         "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
-        "log.dirs": data,
+        DATA_KEY: data,
         "default.replication.factor": replicas,
         "min.insync.replicas": in_sync,
         "offsets.topic.replication.factor": replicas,
@@ -70,27 +83,25 @@ def broker_properties(plan: ClusterPlan, ports: Mapping[int, NodePorts], node_id
     }
 
 
-def mirrormaker_properties(
-    plan: ReplicationPlan, bootstrap: Mapping[str, Sequence[str]], replicas: Mapping[str, int]
-) -> dict[str, str]:
-    """Return `mm2.properties` for one direction; `bootstrap` and `replicas` (replication factors) are by cluster name.
+def mirrormaker_properties(plan: ReplicationPlan, source: Cluster, target: Cluster) -> dict[str, str]:
+    """Return `mm2.properties` for one direction.
 
-    Topics keep their names, groups' offsets are synced each second and exactly (`offset.lag.max=0`): what a DR drill needs,
-    and dearer than the defaults.
+    Topics keep their names; groups' offsets are synced each second and exactly (`offset.lag.max=0`), which is what a DR
+    drill needs, and dearer than the defaults.
     """
-    source, target = plan.source, plan.target
-    flow, target_replicas = f"{source}->{target}", str(replicas[target])
+    flow, back = f"{source.name}->{target.name}", f"{target.name}->{source.name}"
+    target_replicas = str(target.replication_factor)
     return {
-        "clusters": f"{source},{target}",
-        f"{source}.bootstrap.servers": ",".join(bootstrap[source]),
-        f"{target}.bootstrap.servers": ",".join(bootstrap[target]),
+        "clusters": f"{source.name},{target.name}",
+        f"{source.name}.bootstrap.servers": ",".join(source.bootstrap),
+        f"{target.name}.bootstrap.servers": ",".join(target.bootstrap),
         f"{flow}.enabled": "true",
-        f"{target}->{source}.enabled": "false",
+        f"{back}.enabled": "false",
         f"{flow}.topics": f"{plan.topics},{CANARY_TOPIC.replace('.', '[.]')}",
         "topics.exclude": r"mm2-.*\.internal,.*\.checkpoints\.internal,heartbeats,__.*",
         "replication.policy.class": "org.apache.kafka.connect.mirror.IdentityReplicationPolicy",
         "replication.factor": target_replicas,
-        "offset-syncs.topic.replication.factor": str(replicas[source]),
+        "offset-syncs.topic.replication.factor": str(source.replication_factor),
         "checkpoints.topic.replication.factor": target_replicas,
         "config.storage.replication.factor": target_replicas,
         "offset.storage.replication.factor": target_replicas,

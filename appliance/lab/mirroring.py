@@ -1,9 +1,9 @@
 """The embedded lab's replication: a plain copy of records from one cluster to another.
 
-Run as `python -m appliance.lab.mirroring SOURCE TARGET PATTERN POSITIONS` under a guardian, so that it can be killed as
-MirrorMaker can. It keeps partition, key, value, headers and timestamp, creates missing topics with as many partitions as the
-source's, and knows nothing of groups' offsets. POSITIONS is a JSON file in which it notes what the target has acknowledged:
-killed, it copies some records twice afterwards and loses none.
+Run as `python -m appliance.lab.mirroring SOURCE TARGET PATTERN POSITIONS` under a guardian, so that it can be
+killed as MirrorMaker can. It keeps partition, key, value, headers and timestamp, creates missing topics with as
+many partitions as the source's, and knows nothing of groups' offsets. POSITIONS is a JSON file in which it notes
+what the target has acknowledged: killed, it copies some records twice afterwards and loses none.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from pathlib import Path
 from time import monotonic
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, Message, Producer, TopicPartition
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
 
 from appliance.lab.admin import client_settings
 
@@ -84,11 +85,12 @@ class Mirror:
         """Write records to the target; whether it has acknowledged them all."""
         failed: list[str] = []
         for message in messages:
+            topic, partition, _ = _place(message)
             self._producer.produce(
-                message.topic(),
+                topic,
                 value=message.value(),
                 key=message.key(),
-                partition=message.partition(),
+                partition=partition,
                 timestamp=message.timestamp()[1],
                 headers=message.headers(),
                 on_delivery=lambda error, _: failed.append(error.str()) if error else None,
@@ -98,12 +100,22 @@ class Mirror:
         if failed or self._producer.flush(_ANSWER):
             return False
         for message in messages:
-            self._positions.setdefault(message.topic(), {})[str(message.partition())] = message.offset() + 1
+            topic, partition, offset = _place(message)
+            self._positions.setdefault(topic, {})[str(partition)] = offset + 1
         if messages:
             part = self._file.with_suffix(".part")
             part.write_text(json.dumps(self._positions))
             part.replace(self._file)
         return True
+
+
+def _place(message: Message) -> tuple[str, int, int]:
+    """Return topic, partition and offset of a record; only errors have none."""
+    topic, partition, offset = message.topic(), message.partition(), message.offset()
+    assert topic is not None
+    assert partition is not None
+    assert offset is not None
+    return topic, partition, offset
 
 
 def main() -> None:

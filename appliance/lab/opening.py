@@ -18,6 +18,7 @@ from appliance.lab.jars import obtain_jars
 from appliance.lab.lab import Lab
 from appliance.lab.plans import ClusterPlan, LabPlan
 from appliance.lab.ports import PortLeases
+from appliance.lab.together import together
 
 Choice = Literal["auto", "apache", "embedded", "docker"]
 Progress = Callable[[str], None]
@@ -40,8 +41,7 @@ async def open_lab(
     outlives this one, even if it is killed. `progress` is told what is being waited for, from trio's thread.
     Raises LabError: JarsUnavailable, JarDiffers, EngineUnavailable, BrokerFailed.
     """
-    directory = directory.absolute()
-    directory.mkdir(parents=True, exist_ok=True)
+    directory = await _folder(directory)
     with PortLeases() as ports:
         backend, note = await _choose(kind, directory, ports, progress)
         clusters: dict[str, Cluster] = {}
@@ -58,7 +58,16 @@ async def open_lab(
             yield lab
         finally:
             with trio.CancelScope(shield=True):
-                await _end(backend, plan, clusters, lab)
+                await _end(backend, clusters, lab)
+
+
+async def _folder(directory: Path) -> Path:
+    absolute = await trio.Path(directory).absolute()
+    try:
+        await absolute.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise LabError(f"expected a folder for the lab's logs at {absolute}; found: {error}") from error
+    return Path(absolute)
 
 
 async def _choose(kind: Choice, directory: Path, ports: PortLeases, progress: Progress) -> tuple[Backend, str]:
@@ -106,32 +115,20 @@ def _embedded(directory: Path, ports: PortLeases) -> Backend:
 
 async def _start_clusters(backend: Backend, plan: LabPlan, clusters: dict[str, Cluster], progress: Progress) -> None:
     slots = trio.CapacityLimiter(_CLUSTERS_AT_ONCE)
-    failures: list[LabError] = []
 
     async def start(one: ClusterPlan) -> None:
-        try:
-            async with slots:
-                progress(f"starting cluster {one.name} ({one.brokers} broker{'s' * (one.brokers > 1)}, {backend.kind})")
-                cluster = clusters[one.name] = await backend.prepare(one)
-                await cluster.start()
-                progress(f"cluster {one.name} is ready at {','.join(cluster.bootstrap)}")
-        except LabError as error:  # gathered, since callers want the first one plain, not in an exception group
-            failures.append(error)
-            nursery.cancel_scope.cancel()
+        async with slots:
+            progress(f"starting cluster {one.name} ({one.brokers} broker{'s' * (one.brokers > 1)}, {backend.kind})")
+            cluster = clusters[one.name] = await backend.prepare(one)
+            await cluster.start()
+            progress(f"cluster {one.name} is ready at {','.join(cluster.bootstrap)}")
 
-    async with trio.open_nursery() as nursery:
-        for one in plan.clusters:
-            nursery.start_soon(start, one)
-    if failures:
-        raise failures[0]
+    await together(partial(start, one) for one in plan.clusters)
 
 
-async def _end(backend: Backend, plan: LabPlan, clusters: dict[str, Cluster], lab: Lab | None) -> None:
+async def _end(backend: Backend, clusters: dict[str, Cluster], lab: Lab | None) -> None:
     # Killed, not stopped: what they stored is thrown away next, and a user who leaves does not want to wait.
-    async with trio.open_nursery() as nursery:
-        if lab is not None and lab.replication is not None:
-            nursery.start_soon(partial(lab.replication.stop, kill=True))
-        for cluster in clusters.values():
-            nursery.start_soon(cluster.kill)
-    for one in plan.clusters:
-        backend.discard(one)
+    if lab is not None and lab.replication is not None:
+        await lab.replication.stop(kill=True)
+    await together(cluster.kill for cluster in clusters.values())
+    await backend.discard()

@@ -14,7 +14,7 @@ _NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?")
 
 @dataclass(frozen=True)
 class ClusterPlan:
-    """One Kafka cluster: `brokers` nodes, numbered from `first_node_id`; `properties` go to every broker, over the lab's own.
+    """One Kafka cluster: `brokers` nodes numbered from `first_node_id`; `properties` override the lab's own.
 
     The embedded broker has one node (id 111) whatever is planned, and takes no properties; the lab's note says so.
     """
@@ -42,7 +42,7 @@ class ClusterPlan:
 
 @dataclass(frozen=True)
 class ReplicationPlan:
-    """Copy topics that match `topics` (a regular expression) from one cluster of the lab to another, names unchanged."""
+    """Copy topics that match `topics` (a regular expression) from one cluster to another, names unchanged."""
 
     source: str
     target: str

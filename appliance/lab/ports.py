@@ -1,9 +1,10 @@
 """Ports that stay ours: chosen outside the range of outgoing connections, and leased across processes.
 
-A lab's broker goes away and comes back on the same port. A port from `bind(0)` would not survive that: it lies in the
-range from which the kernel serves outgoing connections, so that another connection can take it in between; worse, a
-client that retries such a port on the loopback can connect *to itself* and hold it. So ports come from below that range,
-and each is leased by a locked file, so that two labs that start at once never choose the same one.
+A lab's broker goes away and comes back on the same port. A port from `bind(0)` would not survive that: it lies in
+the range from which the kernel serves outgoing connections, so that another connection can take it in between;
+worse, a client that retries such a port on the loopback can connect *to itself* and hold it. So ports come from
+below that range, and each is leased by a locked file, so that two labs that start at once never choose the same
+one.
 """
 
 from __future__ import annotations

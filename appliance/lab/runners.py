@@ -1,11 +1,10 @@
-"""One broker of a lab: what a user sees of it, and what a backend must be able to do with it."""
+"""Something of a lab that runs, can be hurt and can be started again: a broker or a replicator, whatever carries it."""
 
 from __future__ import annotations
 
 import signal
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -14,30 +13,20 @@ from appliance.lab.processes import GuardedProcess, last_lines, start_guarded
 
 State = Literal["running", "stopped", "paused"]
 
-_PATIENCE = 10.0
+PATIENCE = 10
 """Seconds for a graceful end. A broker whose controllers are gone would wait for them for five minutes."""
 
 
-@dataclass(frozen=True)
-class Broker:
-    """What a broker is at one moment. `stopped` also when it ended by itself; `address` is `127.0.0.1:port`."""
+class Runner(ABC):
+    """One part of a lab. What it stores survives a stop and a start, where its kind stores anything.
 
-    node_id: int
-    address: str
-    state: State
-
-
-class Node(ABC):
-    """A broker that can be acted on. It keeps its id, address and (where it has any) data over a stop and a start."""
-
-    def __init__(self, node_id: int, address: str) -> None:
-        self.node_id = node_id
-        self.address = address
+    Every action but `launch` is idempotent: it does nothing where there is nothing to do.
+    """
 
     @property
     @abstractmethod
     def state(self) -> State:
-        """What it is now. Must not block."""
+        """What it is now; `stopped` also where it ended by itself. Quick: it is asked between other things."""
 
     @abstractmethod
     async def launch(self) -> None:
@@ -45,11 +34,11 @@ class Node(ABC):
 
     @abstractmethod
     async def kill(self) -> None:
-        """End at once, as by a power failure; paused or not. Must succeed on a stopped node, and when cancelled."""
+        """End at once, as by a power failure, paused or not. Does its work under a shielded cancel scope too."""
 
     @abstractmethod
     async def stop(self) -> None:
-        """End gracefully, but in bounded time: what has not ended by then is killed."""
+        """End gracefully, paused or not; what has not ended after `PATIENCE` is killed."""
 
     @abstractmethod
     async def pause(self) -> None:
@@ -61,24 +50,16 @@ class Node(ABC):
 
     @abstractmethod
     def autopsy(self) -> str:
-        """Its last words and where the rest lies, for an error message."""
+        """Its last words, and where the rest lies, for an error message."""
 
 
-class ProcessNode(Node):
-    """A broker that is a process of this machine. `log` is appended to at each start."""
+class ProcessRunner(Runner):
+    """A process of this machine. Its output goes to `log`, which is emptied now and appended to at each start."""
 
-    def __init__(
-        self,
-        node_id: int,
-        address: str,
-        command: Sequence[str],
-        log: Path,
-        environment: Mapping[str, str] | None = None,
-    ) -> None:
-        super().__init__(node_id, address)
+    def __init__(self, command: Sequence[str], log: Path) -> None:
         self._command = command
         self._log = log
-        self._environment = environment
+        self._log.write_bytes(b"")
         self._process: GuardedProcess | None = None
         self._paused = False
 
@@ -90,11 +71,9 @@ class ProcessNode(Node):
 
     async def launch(self) -> None:
         try:
-            self._process = await start_guarded(self._command, self._log, self._environment)
+            self._process = await start_guarded(self._command, self._log)
         except OSError as error:
-            raise BrokerFailed(
-                f"broker {self.node_id}: expected to start {self._command[0]}; found: {error}"
-            ) from error
+            raise BrokerFailed(f"expected to start {self._command[0]}; found: {error}") from error
         self._paused = False
 
     async def kill(self) -> None:
@@ -104,17 +83,15 @@ class ProcessNode(Node):
     async def stop(self) -> None:
         if self._process is not None:
             await self.resume()  # a frozen process does not hear SIGTERM
-            await self._process.end(_PATIENCE)
+            await self._process.end(PATIENCE)
 
     async def pause(self) -> None:
-        if self.state == "running":
-            assert self._process is not None
+        if self._process is not None and self.state == "running":
             await self._process.send_signal(signal.SIGSTOP)
             self._paused = True
 
     async def resume(self) -> None:
-        if self.state == "paused":
-            assert self._process is not None
+        if self._process is not None and self.state == "paused":
             await self._process.send_signal(signal.SIGCONT)
             self._paused = False
 
