@@ -55,6 +55,11 @@ class Exchange:
         Malformed."""
         return self._responses.take(buffer, start, end)
 
+    def end_of_responses(self) -> None:
+        """Take note that the broker sends no more. Raises Malformed where it stopped within a response."""
+        if self._responses.within_frame:
+            raise Malformed("the broker closed its connection in the middle of a response")
+
     def local_answers(self) -> list[bytes]:
         """Return the gateway's own answers that may go to the client now."""
         return self.ledger.take_local()

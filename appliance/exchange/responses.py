@@ -46,9 +46,20 @@ class Responses:
         """Bytes of the current opaque frame that have not passed yet."""
         self._fetch: PassingFetch | None = None
         self._in_hand: _InHand | None = None
+        self._within = False
+
+    @property
+    def within_frame(self) -> bool:
+        """Whether the bytes given so far end within a response."""
+        return self._within or self._skip > 0 or self._fetch is not None
 
     def take(self, buffer: bytearray | memoryview, start: int, end: int) -> Step:
         """Say what to do with the broker's bytes `buffer[start:end]`. Raises Malformed."""
+        step = self._take(buffer, start, end)
+        self._within = step.end < end
+        return step
+
+    def _take(self, buffer: bytearray | memoryview, start: int, end: int) -> Step:
         out, at = Outgoing(buffer, start), start
         out.put(at, self._exchange.local_answers(), at)
         while True:

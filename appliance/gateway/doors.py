@@ -41,9 +41,10 @@ class Doors:
         """Host and port of every open door."""
         return sorted(self._open)
 
-    async def open(self, door: Door, node_id: int | None = None) -> None:
+    def open(self, door: Door, node_id: int | None = None) -> None:
         """Open a listener's bootstrap door, or its door to a node; a door that is open stays as it is.
 
+        It is open when this returns: there is no wait in which a client could hear of a door that is not there yet.
         Raises PortTaken, which names the port, and for a node what else might serve it.
         """
         port = door.port if node_id is None else door.brokers.port_of(node_id)
@@ -54,19 +55,18 @@ class Doors:
                 raise PortTaken(_clash(door, node_id, port, there))
             there.door = door
             return
-        # Entered before the first await: two answers may name the same new node at once.
-        listener = trio.socket.socket(socket.AF_INET6 if ":" in door.host else socket.AF_INET, socket.SOCK_STREAM)
-        opening = self._open[key] = _Open(door, node_id, listener, trio.CancelScope())
+        sock = socket.socket(socket.AF_INET6 if ":" in door.host else socket.AF_INET, socket.SOCK_STREAM)
         try:
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            await listener.bind(key)
-            listener.listen(_BACKLOG)
+            sock.setblocking(False)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            sock.bind(key)
+            sock.listen(_BACKLOG)
         except OSError as error:
-            del self._open[key]
-            listener.close()
+            sock.close()
             what = "already in use" if error.errno == errno.EADDRINUSE else (error.strerror or str(error)).lower()
             raise PortTaken(f"listener {door.name}: cannot open {door.host}:{port}: {what}") from error
-        self._nursery.start_soon(self._accept, opening)
+        opened = self._open[key] = _Open(door, node_id, trio.socket.from_stdlib_socket(sock), trio.CancelScope())
+        self._nursery.start_soon(self._accept, opened)
 
     def close_all_but(self, names: set[str]) -> None:
         """Close the doors of listeners that are not among these; connections that stand are not touched."""

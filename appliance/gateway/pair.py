@@ -39,7 +39,7 @@ class Pair:
         *,
         feed: SnapshotFeed,
         buffers: Buffers,
-        open_doors: Callable[[], Awaitable[None]],
+        open_doors: Callable[[], None],
     ) -> None:
         self.exchange = exchange
         self._client = client
@@ -118,7 +118,7 @@ class Pair:
         elif step.then is Then.WAIT:
             await trio.sleep(step.seconds)
         else:
-            await self._send_to_client(self.exchange.local_answers(), doors=False)
+            await self._send_to_client(self.exchange.local_answers())
 
     async def _pump_responses(self) -> bool:
         reading = self._down
@@ -131,6 +131,7 @@ class Pair:
                 await trio.lowlevel.wait_readable(self._upstream)
                 continue
             if not count:
+                self.exchange.end_of_responses()
                 return False
             reading.end += count
             turns += 1
@@ -140,7 +141,10 @@ class Pair:
                 continue
             while True:
                 step = self.exchange.responses(reading.buffer, reading.start, reading.end)
-                await self._send_to_client(step.pieces, doors=step.doors)
+                if step.doors:
+                    # Before anything is awaited: the next connection to hear of these nodes will not find them new.
+                    self._open_doors()
+                await self._send_to_client(step.pieces)
                 reading.start = step.end
                 need = step.need
                 if step.then is Then.READ:
@@ -151,7 +155,7 @@ class Pair:
             if self._client_ended and not len(self.exchange.ledger):
                 return False
 
-    async def _send_to_client(self, pieces: Sequence[Buffer], *, doors: bool) -> None:
+    async def _send_to_client(self, pieces: Sequence[Buffer]) -> None:
         """Send to the client; one sender at a time and in the order of asking, as both pumps may have something for
         it."""
         if not pieces:
@@ -161,8 +165,6 @@ class Pair:
         except trio.WouldBlock:
             await self._to_client.acquire()
         try:
-            if doors:
-                await self._open_doors()
             await send_all(self._client, pieces)
         finally:
             self._to_client.release()

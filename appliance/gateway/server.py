@@ -58,6 +58,8 @@ class Gateway:
         self._discovery = Discovery()
         self._sessions: set[Session] = set()
         self._doors: Doors | None = None
+        self._told: set[str] = set()
+        """Doors that could not be opened, in the words in which the operator was told."""
 
     async def serve(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Open all doors of the current snapshot and serve until cancelled, following later snapshots.
@@ -68,7 +70,7 @@ class Gateway:
             self._doors = Doors(nursery, self._serve_client)
             snapshot = self._feed.current
             for door in snapshot.doors:
-                await self._doors.open(door)
+                self._doors.open(door)
             nursery.start_soon(self._follow, snapshot, nursery)
             task_status.started()
 
@@ -84,16 +86,13 @@ class Gateway:
                 learning.add(target)
                 nursery.start_soon(learn, target)
             snapshot = await self._feed.wait_newer(snapshot.version)
-            await self._adopt(snapshot)
+            self._adopt(snapshot)
 
-    async def _adopt(self, snapshot: Snapshot) -> None:
+    def _adopt(self, snapshot: Snapshot) -> None:
         assert self._doors is not None
         self._doors.close_all_but({door.name for door in snapshot.doors})
         for door in snapshot.doors:
-            try:
-                await self._doors.open(door)
-            except PortTaken as error:
-                log.error("%s", error)
+            self._open_later(door)
         for session in list(self._sessions):
             route = snapshot.routes.get(session.door.virtual_cluster)
             if route is None:
@@ -110,19 +109,25 @@ class Gateway:
                 log.warning("%s", error)
                 await trio.sleep(_RETRY_SECONDS)
             else:
-                await self._open_node_doors()
+                self._open_node_doors()
                 return
 
-    async def _open_node_doors(self) -> None:
-        assert self._doors is not None
+    def _open_node_doors(self) -> None:
         snapshot = self._feed.current
         for door in snapshot.doors:
             route = snapshot.routes.get(door.virtual_cluster)
             for node_id in self._discovery.so_far(route.target).nodes if route else ():
-                try:
-                    await self._doors.open(door, node_id)
-                except PortTaken as error:
-                    log.error("%s", error)
+                self._open_later(door, node_id)
+
+    def _open_later(self, door: Door, node_id: int | None = None) -> None:
+        """Open a door while serving: one that cannot be opened is told once, and tried again on occasion."""
+        assert self._doors is not None
+        try:
+            self._doors.open(door, node_id)
+        except PortTaken as error:
+            if str(error) not in self._told:
+                self._told.add(str(error))
+                log.error("%s", error)
 
     # -- one client
 
@@ -135,9 +140,11 @@ class Gateway:
             if session.ending == "outage":
                 await self._suffer(session)
         except Malformed as error:
-            log.warning("client %s%s on listener %s: %s", session.peer, _named(session), door.name, error)
+            log.warning("%s: %s", _described(session), error)
         except OSError as error:
-            log.debug("client %s%s on listener %s: %s", session.peer, _named(session), door.name, error)
+            log.debug("%s: %s", _described(session), error)
+        except Exception:
+            log.exception("%s: closed by an error of the gateway's own", _described(session))
         finally:
             self._sessions.discard(session)
             sock.close()
@@ -156,7 +163,7 @@ class Gateway:
         except ClusterUnreachable as error:
             log.warning("client %s on listener %s: %s", session.peer, session.door.name, error)
             return
-        await self._open_node_doors()
+        self._open_node_doors()
         with upstream:
             session.exchange = Exchange(route, knowledge, Advertiser(session.door), self._limits)
             pair = Pair(
@@ -241,7 +248,7 @@ class Gateway:
         """
         route = self._feed.current.routes[virtual_cluster]
         await self._discovery.knowledge(route.target)
-        await self._open_node_doors()
+        self._open_node_doors()
         astray = [
             each
             for each in self._sessions
@@ -283,8 +290,11 @@ async def _swallow(sock: socket.socket) -> None:
                 await trio.lowlevel.checkpoint()
 
 
-def _named(session: Session) -> str:
-    return f" ({session.client_id})" if session.client_id else ""
+def _described(session: Session) -> str:
+    named = f" ({session.client_id})" if session.client_id else ""
+    node = "" if session.node_id is None else f", node {session.node_id}"
+    cluster = f" to cluster {session.target.name}{node}" if session.target else ""
+    return f"client {session.peer}{named} on listener {session.door.name}{cluster}"
 
 
 def _peer(sock: socket.socket) -> str:
