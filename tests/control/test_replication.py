@@ -1,0 +1,109 @@
+"""The arithmetic of replication lag, and the reading of MirrorMaker's offset syncs."""
+
+from __future__ import annotations
+
+import pytest
+
+from appliance.control.replication import (
+    Ends,
+    Lag,
+    MirrorMakerGauge,
+    OffsetPreservingGauge,
+    OffsetSync,
+    in_words,
+    lag_by_end,
+    lag_by_sync,
+    lagging,
+    read_sync,
+    replicated,
+)
+from tests.control.world import MemoryCluster, sync_record
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "target_end", "sync", "lag"),
+    [
+        (0, 10, 10, OffsetSync(0, 0), (0, True)),
+        (0, 10, 7, OffsetSync(0, 0), (3, True)),
+        (100, 150, 44, OffsetSync(120, 14), (0, True)),  # the target began later: offsets differ by 106
+        (100, 150, 43, OffsetSync(120, 14), (1, True)),
+        (100, 150, 60, OffsetSync(120, 14), (0, True)),  # someone else wrote to the target: never negative
+        (0, 10, 5, OffsetSync(10, 5), (0, True)),  # a sync at the very end
+        (7, 7, 0, None, (0, True)),  # empty: nothing to replicate
+        (7, 7, 0, OffsetSync(3, 0), (0, True)),
+        (2, 10, 8, None, (8, False)),  # as many records on both sides, but nothing says that they are the same
+        (0, 10, 10, OffsetSync(11, 5), (10, False)),  # the topic was made anew on the source
+        (0, 10, 10, OffsetSync(5, 11), (10, False)),  # or on the target
+    ],
+)
+def test_lag_by_sync(start: int, end: int, target_end: int, sync: OffsetSync | None, lag: tuple[int, bool]):
+    assert lag_by_sync(start, end, target_end, sync) == lag
+
+
+def test_lag_by_end():
+    assert (lag_by_end(10, 7), lag_by_end(10, 10), lag_by_end(10, 12)) == (3, 0, 0)
+
+
+def test_a_sync_is_read_as_mirrormaker_writes_it():
+    # OffsetSync.java of Apache Kafka: KEY_SCHEMA and VALUE_SCHEMA, each behind its int16 version.
+    key = b"\x00\x00" + b"\x00\x06orders" + b"\x00\x00\x00\x03"
+    value = b"\x00\x00" + (1000).to_bytes(8, "big") + (7).to_bytes(8, "big")
+    assert read_sync(key, value) == (("orders", 3), OffsetSync(1000, 7))
+    assert sync_record("orders", 3, 1000, 7) == (key, value)
+    assert read_sync(key, None) == (("orders", 3), None)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        (None, b""),
+        (b"", b""),
+        (b"\x00\x00\x00\x06ord\x00\x00\x00\x03", bytes(18)),
+        (b"\x00\x01\x00\x01o\x00\x00\x00\x03", bytes(18)),
+        (b"\x00\x00\x00\x01o\x00\x00\x00\x03", b"short"),
+        (b"\x00\x00\x00\x01o\x00\x00\x00\x03", b"\x00\x01" + bytes(16)),
+    ],
+)
+def test_what_is_not_a_sync_is_passed_over(key: bytes | None, value: bytes):
+    assert read_sync(key, value) is None
+
+
+def test_only_data_of_users_is_measured():
+    names = [
+        "orders", "audit-internal", "mm2ish", "__consumer_offsets", "mm2-offset-syncs.standby.internal",
+        "primary.checkpoints.internal", "heartbeats", "primary.heartbeats", "mm2-offsets.primary.internal",
+    ]  # fmt: skip
+    assert list(replicated(dict.fromkeys(names, (0,)))) == ["orders", "audit-internal", "mm2ish"]
+
+
+async def test_mirrormaker_gauge_reads_on_where_it_stopped():
+    source, target = MemoryCluster("primary"), MemoryCluster("standby")
+    source.logs |= {("a", 0): (0, 10), ("a", 1): (0, 5), ("b", 0): (3, 3)}
+    target.logs |= {("a", 0): (0, 4), ("a", 1): (0, 0), ("b", 0): (0, 0)}
+    topics = {"a": (0, 1), "b": (0,)}
+    gauge = MirrorMakerGauge("standby")
+    ends = await Ends.of(source, topics)
+    assert lagging(await gauge.measure(ends, source, target, topics)) == [
+        Lag("a", 0, 10, known=False),
+        Lag("a", 1, 5, known=False),
+    ]
+    source.add_sync("standby", "a", 0, 0, 0)
+    source.add_sync("standby", "a", 0, 8, 2)
+    source.add_sync("standby", "a", 1, 0, 0)
+    assert lagging(await gauge.measure(ends, source, target, topics)) == [Lag("a", 1, 5)]
+    target.logs["a", 1] = (0, 5)
+    source.logs["a", 0] = (0, 99)  # beyond what stood there when the fence came down
+    assert lagging(await gauge.measure(ends, source, target, topics)) == []
+
+
+async def test_offset_preserving_gauge_compares_ends():
+    source, target = MemoryCluster("primary"), MemoryCluster("standby")
+    source.logs["a", 0] = (0, 10)
+    target.logs["a", 0] = (2, 9)
+    ends = await Ends.of(source, {"a": (0,)})
+    assert await OffsetPreservingGauge().measure(ends, source, target, {"a": (0,)}) == [Lag("a", 0, 1)]
+
+
+def test_lag_in_words_shows_the_worst():
+    lags = lagging([Lag("a", 0, 1), Lag("b", 2, 7, known=False), Lag("c", 0, 0), *(Lag("z", n, 1) for n in range(5))])
+    assert in_words(lags, most=2) == "b/2: no offset sync yet, 7 records on the source, a/0: 1 records and 5 more"

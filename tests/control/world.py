@@ -1,0 +1,206 @@
+"""Clusters and a data path in memory, and a control plane that drives them. The clock is whatever trio's is."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import trio
+
+from appliance.chaos.faults import arm
+from appliance.control.catalogue import Declared
+from appliance.control.datapath import Partition
+from appliance.control.plane import ControlPlane
+from appliance.control.statedir import StateDir
+from appliance.control.switchover import Clocks
+from appliance.exchange.snapshot import Snapshot, Target
+from appliance.gateway.client import ClusterFacts, KeyValue
+from appliance.gateway.errors import ClusterUnreachable
+from appliance.gateway.server import GatewayFacts
+from appliance.resources.documents import check_resource, parse_documents
+from appliance.resources.models import Fault, Resource
+
+WALL = datetime(2026, 8, 1, 12, 0, tzinfo=UTC)
+
+ORDERS = """
+{kind: Cluster, metadata: {name: primary}, spec: {bootstrap: ["10.0.0.1:9092"]}}
+---
+{kind: Cluster, metadata: {name: standby}, spec: {bootstrap: ["10.0.0.2:9092", "10.0.0.3:9092"]}}
+---
+kind: VirtualCluster
+metadata: {name: orders}
+spec: {cluster: primary, standbys: [standby], replication: mirrormaker}
+---
+kind: Listener
+metadata: {name: orders}
+spec: {bind: "127.0.0.1:19092", virtual_cluster: orders, broker_ports: {first: 19093, count: 10}}
+"""
+
+
+def resources(text: str) -> list[Resource]:
+    """Read resources from YAML."""
+    return [check_resource(document) for document in parse_documents(text, "test.yaml")]
+
+
+def declared(text: str = ORDERS) -> list[Declared]:
+    """Read resources, among which there is no fault."""
+    return [each for each in resources(text) if not isinstance(each, Fault)]
+
+
+def fault(name: str = "slow", **spec: object) -> Fault:
+    """Make a fault on orders: latency for a minute, where the spec does not say otherwise."""
+    whole: dict[str, object] = {"virtual_cluster": "orders", "duration": "1m", **spec}
+    if not whole.keys() & {"latency", "error", "outage"}:
+        whole["latency"] = {"delay": "100ms"}
+    return Fault.model_validate({"metadata": {"name": name}, "spec": whole})
+
+
+def sync_record(topic: str, partition: int, upstream: int, downstream: int) -> tuple[bytes, bytes]:
+    """Encode an offset sync as MirrorMaker 2 does."""
+    name = topic.encode()
+    return struct.pack(f">hh{len(name)}si", 0, len(name), name, partition), struct.pack(">hqq", 0, upstream, downstream)
+
+
+@dataclass
+class MemoryCluster:
+    """A cluster as control sees it: logs are a start and an end."""
+
+    name: str
+    logs: dict[Partition, tuple[int, int]] = field(default_factory=dict)
+    records_of: dict[str, list[KeyValue]] = field(default_factory=dict)
+    reachable: bool = True
+    headless: list[Partition] = field(default_factory=list)
+    asked: int = 0
+
+    def add_sync(self, alias: str, topic: str, partition: int, upstream: int, downstream: int) -> None:
+        """Append to the offset syncs for the cluster `alias`."""
+        syncs = f"mm2-offset-syncs.{alias}.internal"
+        log = self.records_of.setdefault(syncs, [])
+        log.append(KeyValue(len(log), *sync_record(topic, partition, upstream, downstream)))
+        self.logs[syncs, 0] = (0, len(log))
+
+    async def _ask(self) -> None:
+        await trio.lowlevel.checkpoint()
+        self.asked += 1
+        if not self.reachable:
+            raise ClusterUnreachable(f"cluster {self.name} cannot be reached")
+
+    async def describe(self) -> ClusterFacts:
+        await self._ask()
+        return ClusterFacts(f"id-of-{self.name}", {1: ("10.0.0.1", 9092)}, 1)
+
+    async def topics(self) -> Mapping[str, tuple[int, ...]]:
+        await self._ask()
+        names = {topic for topic, _ in self.logs}
+        return {name: tuple(sorted(number for topic, number in self.logs if topic == name)) for name in names}
+
+    async def leaderless(self) -> tuple[Partition, ...]:
+        await self._ask()
+        return tuple(self.headless)
+
+    async def start_offsets(self, topics: Mapping[str, Iterable[int]]) -> Mapping[Partition, int]:
+        await self._ask()
+        return {(topic, each): self.logs[topic, each][0] for topic, all_ in topics.items() for each in all_}
+
+    async def end_offsets(self, topics: Mapping[str, Iterable[int]]) -> Mapping[Partition, int]:
+        await self._ask()
+        return {(topic, each): self.logs[topic, each][1] for topic, all_ in topics.items() for each in all_}
+
+    async def records(self, topic: str, partition: int, from_offset: int) -> list[KeyValue]:
+        await self._ask()
+        assert partition == 0
+        return [each for each in self.records_of[topic] if each.offset >= from_offset]
+
+
+@dataclass
+class World:
+    """The data path: clusters, what was published, what was done to clients."""
+
+    clusters: dict[str, MemoryCluster] = field(default_factory=dict)
+    published: list[Snapshot] = field(default_factory=list)
+    writes: int = 0
+    moved: list[tuple[str, str]] = field(default_factory=list)
+    """Virtual cluster and the target that its route had."""
+    move_error: Exception | None = None
+
+    def cluster(self, name: str) -> MemoryCluster:
+        return self.clusters.setdefault(name, MemoryCluster(name))
+
+    @property
+    def snapshot(self) -> Snapshot:
+        return self.published[-1]
+
+    def publish(self, snapshot: Snapshot) -> None:
+        assert not self.published or snapshot.version == self.snapshot.version + 1
+        self.published.append(snapshot)
+
+    def facts(self) -> GatewayFacts:
+        route = self.snapshot.routes["orders"]
+        return GatewayFacts(
+            self.snapshot.version,
+            {("orders", route.target.name, None): 1, ("orders", route.target.name, 7): 2},
+            {route.target.name: ("an-id", {7: ("10.0.0.1", 9092), 17: ("10.0.0.1", 9093)})},
+            {},
+            tuple((door.host, door.port) for door in self.snapshot.doors),
+        )
+
+    def writes_in_flight(self, virtual_cluster: str) -> int:
+        return self.writes if virtual_cluster == "orders" else 0
+
+    async def move_clients(self, virtual_cluster: str) -> int:
+        await trio.lowlevel.checkpoint()
+        if self.move_error is not None:
+            raise self.move_error
+        self.moved.append((virtual_cluster, self.snapshot.routes[virtual_cluster].target.name))
+        return 3
+
+    @asynccontextmanager
+    async def cluster_client(self, target: Target) -> AsyncIterator[MemoryCluster]:
+        yield self.cluster(target.name)
+
+    def in_step(self) -> None:
+        """Give both clusters the same ten records, and a sync that says so."""
+        primary, standby = self.cluster("primary"), self.cluster("standby")
+        primary.logs["payments", 0] = (0, 10)
+        standby.logs["payments", 0] = (0, 4)
+        primary.add_sync("standby", "payments", 0, 8, 2)
+
+
+def make_plane(world: World, text: str = ORDERS, *, state: StateDir | None = None, **changes: Any) -> ControlPlane:
+    """Make a control plane over this world."""
+    options: dict[str, Any] = {
+        "feed": world,
+        "data_path": world,
+        "arm": arm,
+        "standard": lambda spec: (),  # noqa: ARG005
+        "clocks": Clocks(wall=lambda: WALL, monotonic=trio.current_time),
+        "state": state,
+        **changes,
+    }
+    return ControlPlane(declared(text), **options)
+
+
+@asynccontextmanager
+async def running_plane(world: World, text: str = ORDERS, **options: Any) -> AsyncIterator[ControlPlane]:
+    """Run a control plane for the length of a block."""
+    plane = make_plane(world, text, **options)
+    async with trio.open_nursery() as nursery:
+        await nursery.start(plane.run)
+        yield plane
+        nursery.cancel_scope.cancel()
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait until something holds; a test's own timeout bounds it."""
+    while not condition():  # noqa: ASYNC110 - what is waited for knows nothing of tests
+        await trio.sleep(0.01)
+
+
+def state_in(path: Path) -> StateDir:
+    """Open a state directory; closed with the process at the latest."""
+    return StateDir(path)
