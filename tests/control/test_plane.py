@@ -1,4 +1,5 @@
 """Every change ends in one snapshot, or is refused and changes nothing."""
+# ruff: noqa: ARG001 - pytest-trio finds the clock among a test's own arguments
 
 from __future__ import annotations
 
@@ -151,7 +152,7 @@ def test_standard_interceptors_outlive_snapshots_until_their_spec_changes():
     assert [each.routes["orders"].fenced for each in world.published] == [False, True, False]
 
 
-async def test_faults_come_and_go_with_their_leases(autojump_clock: MockClock):  # noqa: ARG001 - the clock is trio's from here on
+async def test_faults_come_and_go_with_their_leases(autojump_clock: MockClock):
     world = World()
     async with running_plane(world) as plane:
         plane.put_fault(fault())
@@ -171,7 +172,7 @@ async def test_faults_come_and_go_with_their_leases(autojump_clock: MockClock): 
         assert world.snapshot.routes["orders"].outages == {}
 
 
-async def test_a_shorter_deadline_wakes_the_sweeper(autojump_clock: MockClock):  # noqa: ARG001 - the clock is trio's from here on
+async def test_a_shorter_deadline_wakes_the_sweeper(autojump_clock: MockClock):
     world = World()
     async with running_plane(world) as plane:
         plane.put_fault(fault("long", lease="10m", duration="10m"))

@@ -1,4 +1,5 @@
 """Switchovers over clusters in memory, on a clock that jumps."""
+# ruff: noqa: ARG001 - pytest-trio finds the clock among a test's own arguments
 
 from __future__ import annotations
 
@@ -13,13 +14,13 @@ from appliance.control.errors import ConflictError, UnfitError, UnknownError
 from appliance.control.plane import ControlPlane
 from appliance.control.switchover import Switchover
 from appliance.gateway.errors import ClusterUnreachable
-from tests.control.world import ORDERS, World, running_plane, until
+from tests.control.world import ORDERS, World, declared, running_plane, until
 
 ROUND = ["preflight", "fence", "drain", "switch", "move", "unfence", "verify", "done"]
 
 
 @pytest.fixture
-def world(autojump_clock: MockClock) -> World:  # noqa: ARG001 - every test here jumps
+def world() -> World:
     made = World()
     made.in_step()
     return made
@@ -45,7 +46,7 @@ def published(world: World) -> list[tuple[str, bool]]:
     return [(each.routes["orders"].target.name, each.routes["orders"].fenced) for each in world.published]
 
 
-async def test_a_planned_switchover_goes_through_all_states(world: World):
+async def test_a_planned_switchover_goes_through_all_states(world: World, autojump_clock: MockClock):
     async with running_plane(world) as plane:
         switchover = await finish(plane)
     assert states(switchover) == ROUND
@@ -57,7 +58,7 @@ async def test_a_planned_switchover_goes_through_all_states(world: World):
     assert "every partition has a leader" in switchover.history[-2].detail
 
 
-async def test_it_waits_for_writes_then_for_replication(world: World):
+async def test_it_waits_for_writes_then_for_replication(world: World, autojump_clock: MockClock):
     standby = world.cluster("standby")
     standby.logs["payments", 0] = (0, 3)
     world.writes = 2
@@ -87,7 +88,9 @@ async def test_it_waits_for_writes_then_for_replication(world: World):
     ],
     ids=["writes", "lag"],
 )
-async def test_what_does_not_drain_is_rolled_back(world: World, trouble: Callable[[World], None], reason: str):
+async def test_what_does_not_drain_is_rolled_back(
+    world: World, autojump_clock: MockClock, trouble: Callable[[World], None], reason: str
+):
     trouble(world)
     async with running_plane(world) as plane:
         switchover = await finish(plane, hold=3.0)
@@ -100,7 +103,7 @@ async def test_what_does_not_drain_is_rolled_back(world: World, trouble: Callabl
     assert world.moved == []
 
 
-async def test_a_cluster_that_dies_during_the_drain_is_rolled_back(world: World):
+async def test_a_cluster_that_dies_during_the_drain_is_rolled_back(world: World, autojump_clock: MockClock):
     world.writes = 1
     async with running_plane(world) as plane:
         switchover = start(plane)
@@ -113,7 +116,7 @@ async def test_a_cluster_that_dies_during_the_drain_is_rolled_back(world: World)
 
 
 @pytest.mark.parametrize("dead", ["primary", "standby"])
-async def test_preflight_needs_both_clusters(world: World, dead: str):
+async def test_preflight_needs_both_clusters(world: World, autojump_clock: MockClock, dead: str):
     world.cluster(dead).reachable = False
     async with running_plane(world) as plane:
         switchover = await finish(plane)
@@ -122,7 +125,7 @@ async def test_preflight_needs_both_clusters(world: World, dead: str):
     assert len(world.published) == 1
 
 
-async def test_preflight_lists_all_that_is_absent(world: World):
+async def test_preflight_lists_all_that_is_absent(world: World, autojump_clock: MockClock):
     world.cluster("primary").logs |= {("a", 0): (0, 0), ("b", 0): (0, 0), ("b", 1): (0, 0)}
     world.cluster("standby").logs["b", 0] = (0, 0)
     async with running_plane(world) as plane:
@@ -134,7 +137,7 @@ async def test_preflight_lists_all_that_is_absent(world: World):
     )
 
 
-async def test_a_dry_run_only_looks(world: World):
+async def test_a_dry_run_only_looks(world: World, autojump_clock: MockClock):
     world.cluster("standby").logs["payments", 0] = (0, 3)
     async with running_plane(world) as plane:
         switchover = await finish(plane, dry_run=True, hold=60.0)
@@ -145,7 +148,7 @@ async def test_a_dry_run_only_looks(world: World):
     assert len(world.published) == 1
 
 
-async def test_unplanned_asks_nothing_of_the_source(world: World):
+async def test_unplanned_asks_nothing_of_the_source(world: World, autojump_clock: MockClock):
     world.cluster("primary").reachable = False
     world.writes = 5
     async with running_plane(world) as plane:
@@ -156,7 +159,7 @@ async def test_unplanned_asks_nothing_of_the_source(world: World):
     assert world.cluster("primary").asked == 0
 
 
-async def test_switching_to_who_serves_is_done_at_once(world: World):
+async def test_switching_to_who_serves_is_done_at_once(world: World, autojump_clock: MockClock):
     async with running_plane(world) as plane:
         assert states(start(plane, "primary")) == ["preflight", "done"]
         await finish(plane)
@@ -164,7 +167,7 @@ async def test_switching_to_who_serves_is_done_at_once(world: World):
         assert (again.state, again.detail) == ("done", "standby serves orders already")
 
 
-async def test_one_at_a_time(world: World):
+async def test_one_at_a_time(world: World, autojump_clock: MockClock):
     world.writes = 1
     async with running_plane(world) as plane:
         start(plane)
@@ -175,7 +178,7 @@ async def test_one_at_a_time(world: World):
             await plane.put(declared(ORDERS.replace("mirrormaker", "none"))[2])
 
 
-async def test_impossible_requests_are_refused_at_once(world: World):
+async def test_impossible_requests_are_refused_at_once(world: World, autojump_clock: MockClock):
     async with running_plane(world) as plane:
         with pytest.raises(UnfitError, match="expected one of primary, standby"):
             start(plane, "third")
@@ -184,7 +187,7 @@ async def test_impossible_requests_are_refused_at_once(world: World):
         assert plane.switchover("orders") is None
 
 
-async def test_unmeasured_replication_has_to_be_asked_for(world: World):
+async def test_unmeasured_replication_has_to_be_asked_for(world: World, autojump_clock: MockClock):
     async with running_plane(world, ORDERS.replace("mirrormaker", "none")) as plane:
         with pytest.raises(UnfitError, match="--leave-records-behind"):
             start(plane)
@@ -194,14 +197,14 @@ async def test_unmeasured_replication_has_to_be_asked_for(world: World):
     assert switchover.plan.notes == ("replication is not measured: records that are only on primary stay there",)
 
 
-async def test_offset_preserving_replication_is_measured_by_ends(world: World):
+async def test_offset_preserving_replication_is_measured_by_ends(world: World, autojump_clock: MockClock):
     async with running_plane(world, ORDERS.replace("mirrormaker", "offset-preserving")) as plane:
         assert "payments/0: 6 records" in (await finish(plane, hold=1.0)).detail
         world.cluster("standby").logs["payments", 0] = (0, 10)
         assert (await finish(plane)).state == "done"
 
 
-async def test_behind_the_point_of_no_return_errors_say_what_to_do(world: World):
+async def test_behind_the_point_of_no_return_errors_say_what_to_do(world: World, autojump_clock: MockClock):
     world.move_error = ClusterUnreachable("cluster standby cannot be reached")
     world.cluster("standby").headless = [("payments", 0)]
     async with running_plane(world) as plane:
@@ -213,7 +216,7 @@ async def test_behind_the_point_of_no_return_errors_say_what_to_do(world: World)
         assert part in switchover.detail
 
 
-async def test_verify_waits_for_leaders(world: World):
+async def test_verify_waits_for_leaders(world: World, autojump_clock: MockClock):
     standby = world.cluster("standby")
     async with running_plane(world) as plane:
         standby.headless = [("payments", 0)]
@@ -226,7 +229,7 @@ async def test_verify_waits_for_leaders(world: World):
     assert switchover.state == "done"
 
 
-async def test_there_and_back(world: World):
+async def test_there_and_back(world: World, autojump_clock: MockClock):
     async with running_plane(world) as plane:
         await finish(plane)
         world.cluster("standby").add_sync("primary", "payments", 0, 4, 10)
