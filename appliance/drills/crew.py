@@ -69,21 +69,34 @@ def tell_troubles(stage: Stage) -> None:
 def standing(stage: Stage) -> Standing:
     """Return how the run stands."""
     now = stage.clock()
-    book = stage.logbook
     rows = [_client_standing(stage, each, now) for each in stage.fleet.clients]
-    acknowledged = sum(each.successes for each in rows if each.role == "producer")
-    consumers = [each for each in rows if each.role == "assigned-consumer"]
-    waiting = [each for each in rows if not each.calm]
     disrupted = stage.disrupted_at
-    back = [tally.calm_since for each in rows if (tally := book.tallies[each.name]).calm_since is not None]
+    hurt = [each for each in rows if not each.calm]
+    back = [tally.calm_since for each in rows if (tally := stage.logbook.tallies[each.name]).calm_since is not None]
+    since = None if disrupted is None else max(back, default=0.0) - disrupted
     return Standing(
         at=now,
         clients=rows,
-        acknowledged=acknowledged,
-        unseen=acknowledged - min(each.successes for each in consumers) if consumers else None,
-        disrupted_for=now - disrupted if disrupted is not None and waiting else None,
-        recovered_after=(max(0.0, max(back) - disrupted) if disrupted is not None and back and not waiting else None),
+        acknowledged=sum(each.successes for each in rows if each.role == "producer"),
+        unseen=_unseen(stage),
+        disrupted_for=now - disrupted if disrupted is not None and hurt else None,
+        recovered_after=since if since is not None and since > 0 and not hurt else None,
     )
+
+
+def _unseen(stage: Stage) -> int | None:
+    """Return how many acknowledged records some strict reader of their topic has not got yet."""
+    tallies, clients = stage.logbook.tallies, stage.fleet.clients
+    readers = [each for each in clients if each.role == "assigned-consumer"]
+    if not readers:
+        return None
+    count = 0
+    for topic in {each.topic for each in readers}:
+        written = sum(
+            tallies[each.name].successes for each in clients if (each.role, each.topic) == ("producer", topic)
+        )
+        count += max(0, written - min(tallies[each.name].successes for each in readers if each.topic == topic))
+    return count
 
 
 def _client_standing(stage: Stage, client: Client, now: float) -> ClientStanding:

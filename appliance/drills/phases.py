@@ -34,16 +34,16 @@ async def rehearse_faults(stage: Stage) -> None:
 
 
 async def connect(stage: Stage) -> None:
-    """Start the clients of the baseline. Raises InconclusiveError."""
+    """Start the clients of the baseline and wait until all have work. Raises InconclusiveError."""
     try:
         await start_clients(stage, BASELINE)
     except ClientsDidNotConnectError as error:
         raise InconclusiveError(str(error)) from error
+    await _wait_first_successes(stage)
 
 
 async def baseline(stage: Stage) -> None:
     """Watch undisturbed traffic, then check the steady state. Raises InconclusiveError where it does not hold."""
-    await _wait_first_successes(stage)
     failed = await _watch_steady_state(stage, "before", stage.scenario.baseline)
     if failed:
         raise InconclusiveError(f"the steady state does not hold before the drill: {'; '.join(failed)}")

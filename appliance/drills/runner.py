@@ -20,6 +20,7 @@ from pathlib import Path
 import trio
 
 from appliance.drills import phases
+from appliance.drills.adapting import adapt
 from appliance.drills.concluding import conclude
 from appliance.drills.crew import standing, tell_troubles
 from appliance.drills.declarations import declare, plan_lab
@@ -33,12 +34,12 @@ from appliance.drills.record import RunClock, RunRecord
 from appliance.drills.replicating import wait_replicated
 from appliance.drills.run_directory import RunDirectory, make_run_directory
 from appliance.drills.scenario import Scenario
-from appliance.drills.stage import Stage
+from appliance.drills.stage import InconclusiveError, Stage
 from appliance.drills.traffic.client import Site
 from appliance.drills.traffic.fleet import open_fleet
 from appliance.drills.traffic.logbook import Logbook
 from appliance.drills.watching import Progress, Silence
-from appliance.journal.events import RunEnded, RunStarted
+from appliance.journal.events import Noted, RunEnded, RunStarted
 from appliance.lab import Choice, Lab, open_lab
 from appliance.lab.ports import PortLeases
 from appliance.report.summary import Summary
@@ -79,7 +80,7 @@ async def run_drill(
     ending = await run.play(lab, lab_kind)
     run.close(ending, lab_kind)
     watcher.say("judging, and writing the report")
-    return await trio.to_thread.run_sync(conclude, scenario, directory, run.surviving)
+    return await trio.to_thread.run_sync(conclude, run.scenario, directory, run.surviving)
 
 
 class _Run:
@@ -95,9 +96,11 @@ class _Run:
         progress: Progress,
         interruption: Interruption,
     ) -> None:
+        self.scenario = scenario
+        """As it is run: a lab may not be able to run all of it."""
         self.surviving = scenario.lab.virtual_cluster.cluster
         """The cluster whose log decides: the one that serves at the end."""
-        self._scenario, self._seed, self._clock, self._directory = scenario, seed, clock, directory
+        self._seed, self._clock, self._directory = seed, clock, directory
         self._progress, self._interruption = progress, interruption
         self._record = RunRecord(directory.journal, progress.happened)
         self._phases = PhaseLog(clock, self._record)
@@ -126,15 +129,20 @@ class _Run:
             return await self._on(lab)
         directory = self._directory.logs / "lab"
         async with open_lab(
-            plan_lab(self._scenario.lab), kind=kind, directory=directory, progress=self._progress.say
+            plan_lab(self.scenario.lab), kind=kind, directory=directory, progress=self._progress.say
         ) as opened:
             return await self._on(opened)
 
     async def _on(self, lab: Lab) -> RunEnded:
-        section = self._scenario.lab
-        self._begin(lab.kind, lab.note, dict(lab.versions))
-        if lab.note:
-            self._progress.say(f"lab: {lab.kind}; {lab.note}")
+        adapted = adapt(self.scenario, lab.kind)
+        self.scenario = adapted.scenario
+        section = self.scenario.lab
+        self._begin(lab.kind, "; ".join([lab.note, *adapted.changes]), dict(lab.versions))
+        self._progress.say(f"lab: {lab.kind}; {lab.note}")
+        for change in adapted.changes:
+            self._record.add(Noted(at=self._clock(), text=f"the scenario was adapted to the lab: {change}"))
+        if adapted.impossible:
+            raise InconclusiveError(adapted.impossible)
         await create_topics(section, lab, self._progress)
         await describe_clusters(section, lab, self._clock, self._record)
         with PortLeases() as ports:
@@ -148,7 +156,7 @@ class _Run:
                 trio.open_nursery() as nursery,
             ):
                 stage = Stage(
-                    scenario=self._scenario,
+                    scenario=self.scenario,
                     seed=self._seed,
                     clock=self._clock,
                     record=self._record,
@@ -195,6 +203,7 @@ class _Run:
         await phases.baseline(stage)
         self._phases.end()
         self._phases.begin("run")
+        stage.begun = True
         await phases.run(stage)
         self._phases.end()
 
@@ -207,7 +216,7 @@ class _Run:
         return ending
 
     async def _look_after(self, stage: Stage) -> bool:
-        """Settle and read the logs. What fails here is recorded and puts the verdict in doubt; returns True."""
+        """Settle and read the logs. What fails here is recorded and puts the verdict in doubt."""
         stage.serving = self.surviving = await phases.serving_cluster(stage)
         for name, look in (("settle", self._settle), ("final-read", self._read)):
             self._phases.begin("settle" if name == "settle" else "final-read")
@@ -220,7 +229,8 @@ class _Run:
         return True
 
     async def _settle(self, stage: Stage) -> None:
-        await phases.settle(stage, hasty=bool(self._interruption.reason))
+        # There is nothing to come back from where no step was played, and nobody to wait where somebody wants to leave.
+        await phases.settle(stage, hasty=bool(self._interruption.reason) or not stage.begun)
 
     async def _read(self, stage: Stage) -> None:
         self._stored = await phases.read_finally(stage)
@@ -229,7 +239,7 @@ class _Run:
         self._record.begin(
             RunStarted(
                 at=0.0,
-                scenario=self._scenario.name,
+                scenario=self.scenario.name,
                 scenario_sha256=hashlib.sha256(self._directory.scenario.read_bytes()).hexdigest(),
                 seed=self._seed,
                 lab=kind,

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from appliance.drills.gateway_process import RunningGateway
 from appliance.drills.healing import Healing
 from appliance.drills.record import RunClock, RunRecord
+from appliance.drills.recovery import STABLE_SECONDS
 from appliance.drills.scenario import Scenario
 from appliance.drills.scenario.traffic import Client as ClientPlan
 from appliance.drills.traffic.client import Site
@@ -43,7 +44,9 @@ class Stage:
     """The cluster that serves the virtual cluster, as far as is known."""
     healing: Healing = field(default_factory=Healing)
     disrupted_at: float | None = None
-    """When the first disruption began."""
+    """When the disruption began that is going on, or that was last."""
+    begun: bool = False
+    """The steady state was seen, and steps are played or have been."""
     steps_over: bool = False
     """All steps have been played; what goes on in the background ends now."""
 
@@ -57,9 +60,12 @@ class Stage:
         self.record.add(Noted(at=self.clock(), text=text))
 
     def disrupted(self) -> None:
-        """Note that clients are expected to fail from now on."""
-        if self.disrupted_at is None:
-            self.disrupted_at = self.clock()
+        """Note that clients are expected to fail from now on; while some are not back yet, the first time counts."""
+        now = self.clock()
+        if self.disrupted_at is None or all(
+            each.calm_for(now) >= STABLE_SECONDS for each in self.logbook.tallies.values()
+        ):
+            self.disrupted_at = now
 
     def running(self) -> list[ClientPlan]:
         """Return the clients that have been started, as the scenario has them."""

@@ -19,8 +19,8 @@ async def switch(stage: Stage, plan: Switchover) -> str:
 
     Raises DrillAbortedError where it does not succeed: what is behind it in the scenario has lost its ground.
     """
+    stage.disrupted()
     if plan.mode == "unplanned":
-        stage.disrupted()
         _owe_the_end_of_replication(stage)
     asked = stage.clock()
     api, name = stage.gateway.api, stage.virtual_cluster

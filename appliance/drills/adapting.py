@@ -1,0 +1,81 @@
+"""What a scenario gives up on the embedded lab, so that it can run there at all; every bit of it is told.
+
+The embedded broker keeps the state of idempotent producers apart in each cluster and refuses an id that it has not
+handed out itself (UNKNOWN_PRODUCER_ID, for good), where Apache Kafka takes it: no idempotent producer survives a
+switchover there, tagged or plain. So producers go without idempotence, one request in flight, which keeps order; and
+errors after the broker has stored a batch, which idempotence is there to absorb, are left out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+from appliance.drills.scenario import Scenario
+from appliance.drills.scenario.steps import Step
+from appliance.drills.scenario.traffic import Client
+from appliance.lab import Kind
+
+
+@dataclass(frozen=True)
+class Adapted:
+    """A scenario as it is run, and what was changed, for the report."""
+
+    scenario: Scenario
+    changes: tuple[str, ...] = ()
+    impossible: str = ""
+    """Why this lab cannot show what the scenario is about, empty if it can."""
+
+
+def adapt(scenario: Scenario, kind: Kind) -> Adapted:
+    """Return the scenario as this kind of lab can run it."""
+    if kind != "embedded" or not _switches(scenario):
+        return Adapted(scenario)
+    idempotent = {each.name for each in scenario.traffic if each.produce and each.produce.idempotent}
+    if not idempotent:
+        return Adapted(scenario)
+    if any(idempotent & set(step.turns.clients) for step in scenario.steps if step.turns):
+        return Adapted(
+            scenario,
+            impossible="this scenario is about idempotent producers across a switchover, which the embedded broker "
+            "does not support: run it on apache or docker",
+        )
+    dropped = [step.id for step in scenario.steps if _needs_idempotence(step, idempotent)]
+    virtual = scenario.lab.virtual_cluster.model_copy(update={"producer_ids": "plain"})
+    changes = [
+        f"without idempotence, one request in flight: {', '.join(sorted(idempotent))} "
+        "(the embedded broker refuses producers that another cluster knows)"
+    ]
+    if dropped:
+        changes.append(f"steps left out, because only idempotence can absorb them: {', '.join(dropped)}")
+    return Adapted(
+        scenario.model_copy(
+            update={
+                "lab": scenario.lab.model_copy(update={"virtual_cluster": virtual}),
+                "traffic": [_careful(each) for each in scenario.traffic],
+                "steps": [each for each in scenario.steps if each.id not in dropped],
+            }
+        ),
+        tuple(changes),
+    )
+
+
+def _switches(scenario: Scenario) -> bool:
+    return any(step.switchover for step in scenario.steps)
+
+
+def _needs_idempotence(step: Step, idempotent: set[str]) -> bool:
+    fault = step.fault
+    if fault is None or fault.error is None or fault.apply != "after":
+        return False
+    concerned = fault.select.client_id or "*"
+    writes = fault.select.apis is None or "Produce" in fault.select.apis
+    return writes and any(fnmatchcase(name, concerned) for name in idempotent)
+
+
+def _careful(client: Client) -> Client:
+    if client.produce is None or not client.produce.idempotent:
+        return client
+    return client.model_copy(
+        update={"produce": client.produce.model_copy(update={"idempotent": False, "in_flight": 1})}
+    )
