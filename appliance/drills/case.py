@@ -8,10 +8,10 @@ from fnmatch import fnmatchcase
 
 from appliance.drills.objectives import Evidence, Judgement, counted, places
 from appliance.drills.scenario import Scenario
+from appliance.drills.scenario.judging import seconds_text
 from appliance.drills.tables import NOT_MEASURED, of_kind
 from appliance.journal.events import ClientStarted, Event, FaultEnded, PhaseEnded, RunEnded, StepEnded, StepStarted
 from appliance.report.summary import FaultOutcome, SteadyState, Verdict
-from appliance.resources.units import format_duration
 
 _NEVER_TOLERATED = ("lost", "altered")
 """Fails the run unless an objective of the scenario speaks of it: nobody agrees to it by saying nothing."""
@@ -160,7 +160,7 @@ def _judge_clients(case: Case, scenario: Scenario, events: Sequence[Event], evid
         worst = each.worst
         silent = worst is not None and worst.first_success is None and each.successes > 0
         if worst and silent and not any(fnmatchcase(each.client, glob) for glob in spoken_for):
-            watched = format_duration(round(worst.first_success_above, 3))
+            watched = seconds_text(worst.first_success_above)
             case.doubts.append(
                 f"{each.client} was not back within the {watched} watched, and no objective speaks of it"
             )

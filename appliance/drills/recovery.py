@@ -212,7 +212,8 @@ def _recovery(
     limit = _gap_limit(successes, mine[0] if mine else end)
     gaps = _gaps(successes, limit, begin, end)
     intervals = [later - earlier for earlier, later in pairwise(successes)]
-    seen = _Seen(successes, failures, gaps, end)
+    owners = [_owner(since, mine, limit / 2) for since, _ in gaps]
+    seen = _Seen(successes, failures, gaps, owners, end)
     gap_open = bool(gaps) and gaps[-1][1] == end and (not successes or successes[-1] < end)
     return ClientRecovery(
         client=started.client,
@@ -241,6 +242,16 @@ def _gaps(successes: Sequence[float], limit: float, begin: float, end: float) ->
     return [(since, to) for since, to in zip(successes, [*successes[1:], end], strict=True) if to - since > limit]
 
 
+def _owner(since: float, moments: Sequence[float], slack: float) -> float | None:
+    """Return the disruption that a gap is a sign of; None where it began before any.
+
+    A gap begins with the last success, a little before or after what ended the successes; so the earliest
+    disruption close to it is the one, and else the last before it.
+    """
+    close = next((at for at in moments if abs(at - since) <= slack), None)
+    return close if close is not None else max((at for at in moments if at <= since), default=None)
+
+
 @dataclass(frozen=True, slots=True)
 class _Seen:
     """What was seen of one client until `end`, all sorted."""
@@ -248,12 +259,17 @@ class _Seen:
     successes: Sequence[float]
     failures: Sequence[float]
     gaps: Sequence[tuple[float, float]]
+    owners: Sequence[float | None]
+    """The disruption that each gap is a sign of; a gap that lasts into a later one is a sign of that too."""
     end: float
 
     def episode(self, at: float, until: float) -> Episode:
-        """Measure one disruption; its first sign lies before `until`, when the next one begins."""
-        gap = next((each for each in self.gaps if each[1] > at), None)
-        signs = [max(gap[0], at)] if gap and gap[0] < until else []
+        """Measure one disruption; a failure is a sign of it until the next one, at `until`."""
+        signs = [
+            max(since, at)
+            for (since, to), owner in zip(self.gaps, self.owners, strict=True)
+            if owner == at or since <= at < to
+        ]
         index = bisect_left(self.failures, at)
         if index < len(self.failures) and self.failures[index] < until:
             signs.append(self.failures[index])

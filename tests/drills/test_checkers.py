@@ -171,5 +171,5 @@ def test_half_a_million_rows_take_seconds():
     got = [delivery(seq, seq, partition=seq % 6) for seq in range(count)]
     begin = time.perf_counter()
     found = results(writes, log, got)
-    assert time.perf_counter() - begin < 15
+    assert time.perf_counter() - begin < 30  # 2 s on an idle core
     assert (found.lost.count, found.skipped.count, found.redelivered.count) == (0, 0, 0)

@@ -15,15 +15,16 @@ from hypothesis import strategies as st
 
 from appliance.drills.checkers import History, check
 from appliance.drills.judge import judge
-from appliance.drills.ledger import Delivery, RecordLedger, Stored, Write
+from appliance.drills.ledger import Delivery, Outcome, RecordLedger, Stored, Write
 from appliance.drills.scenario import Scenario, parse_scenario
-from appliance.journal.events import ClientStarted, FinalRead, RunEnded, RunStarted, StepEnded, StepStarted
+from appliance.journal.events import ClientStarted, Event, FinalRead, RunEnded, RunStarted, StepEnded, StepStarted
 from appliance.report.summary import Integrity
 
 DAMAGE = ("lost", "duplicated", "reordered", "redelivered", "skipped", "altered")
 PRODUCERS = ("canary", "careless")
 CONSUMERS = ("fixed", "member-1", "member-2")
 GROUP = {"member-1": "member-1+member-2", "member-2": "member-1+member-2"}
+FATES: tuple[Outcome, ...] = ("failed", "indeterminate")
 EXAMPLES = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
@@ -83,7 +84,7 @@ class Record:
             for partition in range(self.partitions)
         ]
         run = RunStarted(at=0, scenario="damage", scenario_sha256="", seed=0, lab="", started="", versions={})
-        events = [
+        events: list[Event] = [
             run,
             *begun,
             StepStarted(at=1, step="switch", action=""),
@@ -121,7 +122,7 @@ def records(draw) -> Record:
         seq = seqs.get((name, partition), 0)
         seqs[name, partition] = seq + 1
         record, digest = f"{name}/{partition}/{seq}", f"{random.getrandbits(64):016x}"
-        fate = "acknowledged" if seq == 0 or random.random() < 0.8 else random.choice(["failed", "indeterminate"])
+        fate: Outcome = "acknowledged" if seq == 0 or random.random() < 0.8 else random.choice(FATES)
         retried = random.random() * 5
         error = "" if fate == "acknowledged" else "_MSG_TIMED_OUT"
         rows.writes.append(

@@ -123,6 +123,14 @@ def test_every_disruption_is_an_episode_and_the_worst_is_reported():
     assert found.as_recovery().disrupted_at == 30.0
 
 
+def test_a_gap_belongs_to_the_disruption_that_it_begins_with():
+    rows = ledger(steady(0, 20) + steady(26, END))
+    found = one(rows, kill(5), kill(20))
+    assert [each.stable for each in found.episodes] == [0.0, 6.0]
+    found = one(rows, kill(19.8), kill(20.2))
+    assert [round(each.stable, 3) for each in found.episodes] == [6.2, 5.8]
+
+
 def test_a_switch_in_the_middle_of_an_outage_does_not_hide_the_outage():
     switch = SwitchoverProgressed(at=15, virtual_cluster="orders", state="switch")
     row = one(ledger(steady(0, 10) + steady(20, END)), kill(10), switch).as_recovery()

@@ -31,6 +31,15 @@ RecordsMetric = Literal[
 RecoveryMetric = Literal["recovery.first_success", "recovery.stable", "unavailability.longest"]
 
 
+def seconds_text(seconds: float) -> str:
+    """Return a measured time for people: `12ms`, `6.1s`, `2m30s`; as many digits as tell it from a near bound."""
+    if 0 < seconds < 1:
+        return f"{seconds * 1000:.4g}ms"
+    if seconds > 100 and seconds == round(seconds):
+        return format_duration(seconds)
+    return f"{seconds:.3f}".rstrip("0").rstrip(".") + "s"
+
+
 class _Bounds(Spec):
     name: Label
     client: Glob = "*"
@@ -98,7 +107,7 @@ class LatencyProbe(_Bounds):
 
     def text(self, value: float) -> str:
         """Return `12ms`."""
-        return format_duration(round(value, 3))
+        return seconds_text(value)
 
 
 SteadyState = Annotated[RateProbe | RatioProbe | LatencyProbe, Field(discriminator="probe")]
@@ -127,7 +136,7 @@ class RecoveryObjective(_Bounds):
 
     def text(self, value: float) -> str:
         """Return `1.25s`."""
-        return format_duration(round(value, 3))
+        return seconds_text(value)
 
 
 Objective = Annotated[RecordsObjective | RecoveryObjective, Field(discriminator="metric")]
