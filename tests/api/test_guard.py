@@ -1,0 +1,68 @@
+"""Nobody without the token, nothing too large."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from appliance.api.guard import LARGEST_BODY
+from tests.api.scene import TOKEN, scene
+
+PATHS = ["/v1/clusters", "/v1/clusters/primary", "/v1/faults", "/v1/status", "/v1/nothing", "/", "/docs"]
+
+
+@pytest.mark.parametrize("path", PATHS)
+async def test_without_a_token_nothing_is_told(path: str):
+    async with scene() as here, here.stranger() as stranger:
+        response = await stranger.get(path)
+    assert response.status_code == 401
+    assert response.headers["www-authenticate"] == "Bearer"
+    assert response.headers["content-type"] == "application/problem+json"
+    assert response.json()["title"] == "Unauthorized"
+
+
+@pytest.mark.parametrize(
+    "given",
+    ["", "Bearer", "Bearer ", f"Bearer {TOKEN}x", f"Bearer {TOKEN[:-1]}", f"Basic {TOKEN}", TOKEN, "Bearer \xe4"],
+)
+async def test_wrong_tokens(given: str):
+    async with scene() as here:
+        wrong = {b"Authorization": given.encode("latin-1")}
+        response = await here.http.delete("/v1/faults", headers=wrong)
+    assert response.status_code == 401
+    assert TOKEN not in response.text
+
+
+@pytest.mark.parametrize("path", ["/livez", "/readyz", "/openapi.json"])
+async def test_open_paths(path: str):
+    async with scene() as here, here.stranger() as stranger:
+        assert (await stranger.get(path)).status_code == 200
+
+
+async def test_a_large_body_is_not_read():
+    async with scene() as here:
+        response = await here.http.put("/v1/clusters/a", content=b" " * (LARGEST_BODY + 1))
+    assert response.status_code == 413
+
+
+async def test_a_large_body_in_chunks_is_cut_off():
+    sent = 0
+
+    async def chunks() -> AsyncIterator[bytes]:
+        nonlocal sent
+        for _ in range(40):
+            sent += 65536
+            yield b" " * 65536
+
+    async with scene() as here:
+        response = await here.http.put("/v1/clusters/a", content=chunks())
+    assert response.status_code >= 400
+    assert sent <= LARGEST_BODY + 65536
+
+
+async def test_not_ready_yet():
+    async with scene() as here:
+        here.ready = False
+        response = await here.http.get("/readyz")
+    assert (response.status_code, response.json()["detail"]) == (503, "the doors are not open yet")
