@@ -37,7 +37,7 @@ format: $(STAMP) ## let ruff mend what it can
 	$(BIN)/ruff format .
 
 test: $(STAMP) ## all tests, real Kafka included
-	$(BIN)/pytest
+	$(BIN)/pytest $(PYTEST)
 
 drill: $(STAMP) ## run SCENARIO=... on LAB=auto|apache|embedded|docker
 	$(BIN)/tidegate drill run $(SCENARIO) --lab $(LAB) --out $(OUT)
