@@ -6,6 +6,7 @@ these functions try first and wait only on EAGAIN; whoever loops over them must 
 
 from __future__ import annotations
 
+import os
 import socket
 import struct
 from collections.abc import Sequence
@@ -52,12 +53,25 @@ async def send_all(sock: socket.socket, pieces: Sequence[Buffer]) -> None:
 async def connect(host: str, port: int, *, seconds: float) -> socket.socket:
     """Open a connection. Raises OSError (TimeoutError after `seconds`)."""
     with trio.move_on_after(seconds) as scope:
-        stream = await trio.open_tcp_stream(host, port)
+        try:
+            stream = await trio.open_tcp_stream(host, port)
+        except OSError as error:
+            raise _reason(error) from error
     if scope.cancelled_caught:
         raise TimeoutError(f"no connection within {seconds:g} s")
     sock = _plain(stream.socket)
     tune(sock)
     return sock
+
+
+def _reason(error: OSError) -> OSError:
+    """Return why the last of a host's addresses failed: trio's own words say only that all did."""
+    attempts = error.__cause__
+    while isinstance(attempts, BaseExceptionGroup):
+        attempts = attempts.exceptions[-1]
+    if isinstance(attempts, OSError) and attempts.errno is not None:
+        return OSError(attempts.errno, os.strerror(attempts.errno))
+    return error
 
 
 def _plain(sock: trio.socket.SocketType) -> socket.socket:
