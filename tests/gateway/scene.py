@@ -95,9 +95,14 @@ class Scene:
         return self.feed.current.doors[0]
 
     async def client(self, node_id: int | None = None) -> Client:
-        """Connect through the bootstrap door, or a node's; the latter must be open already."""
+        """Connect through the bootstrap door, or a node's: there knock until it opens, as clients do after a restart."""
         port = self.door.port if node_id is None else self.door.brokers.port_of(node_id)
-        client = Client(await trio.open_tcp_stream(self.door.host, port))
+        while True:
+            try:
+                client = Client(await trio.open_tcp_stream(self.door.host, port))
+                break
+            except OSError:
+                await trio.sleep(0.01)
         self._clients.append(client)
         return client
 
