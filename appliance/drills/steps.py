@@ -7,6 +7,7 @@ import trio
 from appliance.drills.crew import start_clients, unsettled
 from appliance.drills.faulting import arm, describe, end, hold
 from appliance.drills.lab_acting import act
+from appliance.drills.recovery import STABLE_SECONDS
 from appliance.drills.scenario.steps import FaultAction, Observe, Step, Turns
 from appliance.drills.stage import DrillAbortedError, Stage
 from appliance.drills.switching import switch
@@ -106,6 +107,8 @@ async def _observe(stage: Stage, observe: Observe) -> tuple[bool, str]:
         await trio.sleep(observe.longest)
         return True, ""
     with trio.move_on_after(observe.longest):
+        # What came before may not have reached the clients yet: that they were stable until now proves nothing.
+        await trio.sleep(STABLE_SECONDS)
         while unsettled(stage):  # noqa: ASYNC110 - clients' threads decide it
             await trio.sleep(_LOOK_SECONDS)
         return True, "all clients are stable"
