@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import importlib
 from typing import Annotated
 
 import typer
 
 from appliance import __version__
+from appliance.cli import drill, lab
 from appliance.cli.endings import Commands
 from appliance.cli.resources import apply, delete, get
 from appliance.cli.serve import serve
@@ -45,12 +45,8 @@ app.command()(get)
 app.command()(delete)
 app.command()(switchover)
 app.command()(status)
-for group in ("lab", "drill"):
-    try:
-        module = importlib.import_module(f"appliance.cli.{group}")
-    except ModuleNotFoundError:
-        continue
-    app.add_typer(module.app, name=group)
+app.add_typer(lab.app, name="lab")
+app.add_typer(drill.app, name="drill")
 
 
 def main() -> None:

@@ -76,7 +76,7 @@ def get(
         return await connection.list(plural)
 
     found = ask(api, token_file, fetch)
-    plain: list[dict[str, Any]] = [each.model_dump(mode="json", by_alias=True, exclude_none=True) for each in found]
+    plain = [_document(each) for each in found]
     if output is Output.JSON:
         out().print(json.dumps(plain[0] if name is not None else plain, indent=2))
     elif output is Output.YAML:
@@ -104,6 +104,12 @@ def delete(
         raise BadInputError("say one name (--all is for faults only, and without a name)")
     ask(api, token_file, lambda connection: connection.delete(plural, name))
     out().print(f"{plural}/{name} {'ended' if plural == 'faults' else 'deleted'}")
+
+
+def _document(resource: Resource | FaultAnswer) -> dict[str, Any]:
+    """Return it as plain data, in the order in which people write it."""
+    plain = resource.model_dump(mode="json", by_alias=True, exclude_none=True)
+    return {key: plain[key] for key in ("apiVersion", "kind", "metadata", "spec", "status") if key in plain}
 
 
 def _lease_note(resource: Resource) -> str:

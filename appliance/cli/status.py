@@ -38,7 +38,7 @@ def _print(answer: StatusAnswer) -> None:
         console.print(faults)
     for cluster in answer.clusters:
         if cluster.error:
-            err().print(f"cluster {cluster.name}: {cluster.error}")
+            err().print(cluster.error)
     for listener in answer.listeners:
         for problem in listener.problems:
             err().print(f"listener {listener.name}: {problem}")
