@@ -1,0 +1,73 @@
+"""Profiles of the relay and the gateway at work, by py-spy where it is installed.
+
+Sampling costs the watched process time, so figures of a run with profiles are no figures; the page is not written then.
+"""
+
+from __future__ import annotations
+
+import shutil
+import signal
+from collections import Counter
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import trio
+
+from appliance.lab.processes import start_guarded
+from tests.bench.figures import Phase, Side
+from tests.bench.sides import BenchError
+
+_RATE = "400"
+_PATIENCE = 20.0
+
+
+class Profiler:
+    """Writes one file of collapsed stacks for each side, phase and round into a directory."""
+
+    def __init__(self, directory: Path) -> None:
+        """Raise BenchError where there is no py-spy."""
+        found = shutil.which("py-spy")
+        if found is None:
+            raise BenchError("--profile needs py-spy on the PATH: pip install py-spy (it need not be in .venv)")
+        self._py_spy = found
+        self._directory = directory
+        self._files: dict[tuple[Side, Phase], list[Path]] = {}
+        directory.mkdir(parents=True, exist_ok=True)
+
+    @asynccontextmanager
+    async def watching(self, side: Side, phase: Phase, pid: int) -> AsyncIterator[None]:
+        """Sample a process for the length of the block; native frames are left out."""
+        files = self._files.setdefault((side, phase), [])
+        name = f"{side.value.replace(' ', '-')}-{phase}-{len(files) + 1}"
+        file = self._directory / f"{name}.txt"
+        command = [self._py_spy, "record", "--pid", str(pid), "--rate", _RATE, "--format", "raw", "--duration", "3600"]
+        process = await start_guarded([*command, "--output", str(file)], self._directory / "py-spy.log")
+        try:
+            yield
+            await process.send_signal(signal.SIGINT)
+            with trio.move_on_after(_PATIENCE):
+                await process.wait()
+        finally:
+            await process.aclose()
+        files.append(file)
+
+    def summaries(self) -> Iterable[tuple[Side, Phase, list[tuple[float, str]]]]:
+        """Return for each side and phase the functions with the most time of their own, as shares."""
+        for (side, phase), files in self._files.items():
+            yield (
+                side,
+                phase,
+                own_time(line for file in files if file.exists() for line in file.read_text().splitlines()),
+            )
+
+
+def own_time(lines: Iterable[str]) -> list[tuple[float, str]]:
+    """Return (share, function) by time of its own, most first, from collapsed stacks: `a;b;c COUNT`."""
+    counts: Counter[str] = Counter()
+    for line in lines:
+        stack, _, count = line.rpartition(" ")
+        frame = stack.rpartition(";")[2].rpartition(":")[0] or stack.rpartition(";")[2]
+        counts[frame + ")" if "(" in frame and not frame.endswith(")") else frame] += int(count)
+    total = counts.total()
+    return [(count / total, frame) for frame, count in counts.most_common(15)]
