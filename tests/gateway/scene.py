@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import random
 import select
@@ -55,6 +56,11 @@ class Client:
             self._held += some
         return bytes(self._held)
 
+    async def closed(self) -> None:
+        """Wait for the end; where bytes were unread on the gateway's side, the kernel makes it a reset."""
+        with contextlib.suppress(trio.BrokenResourceError):
+            assert await self.rest() == b""
+
     async def is_quiet(self) -> bool:
         """Return whether nothing has come, neither bytes nor an end, once the gateway has nothing more to do."""
         await trio.testing.wait_all_tasks_blocked(0.02)
@@ -95,7 +101,7 @@ class Scene:
         return self.feed.current.doors[0]
 
     async def client(self, node_id: int | None = None) -> Client:
-        """Connect through the bootstrap door, or a node's: there knock until it opens, as clients do after a restart."""
+        """Connect through the bootstrap door, or a node's: there knock until it opens, as clients do."""
         port = self.door.port if node_id is None else self.door.brokers.port_of(node_id)
         while True:
             try:

@@ -91,6 +91,8 @@ class ScriptedBroker:
         """Until set, the gateway's own questions stay without an answer; set unless a test clears it."""
         self.answering.set()
         self.cluster_id = f"cluster-behind-{self.port}"
+        self.arrived = 0
+        """Client connections so far."""
         self._send, self._arrivals = trio.open_memory_channel[Conversation](math.inf)
 
     async def accept(self) -> Conversation:
@@ -113,6 +115,7 @@ class ScriptedBroker:
         if request.client_id not in ("tester", "tidegate"):
             return  # a stranger: what it says is of no interest
         if request.client_id == "tester":
+            self.arrived += 1
             conversation.give_back(request)
             await self._send.send(conversation)
             await trio.sleep_forever()  # the stream is the test's now

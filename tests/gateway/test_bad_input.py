@@ -1,11 +1,9 @@
 """Bytes that are not Kafka's: one clear line for the operator, the end of that connection, nothing for the others."""
 
-import contextlib
 import random
 import struct
 
 import pytest
-import trio
 
 from appliance.exchange.limits import Limits
 from tests.gateway import messages
@@ -30,7 +28,7 @@ async def test_what_is_not_kafka_is_told_in_one_line_and_closed(nonsense: bytes,
     async with scene(limits=Limits(frame=LIMIT)) as here:
         client = await here.client()
         await client.send(nonsense)
-        await _closed(client.stream)
+        await client.closed()
         assert explanation in log.only_line
         assert "listener plain" in log.only_line
         await here.is_served()
@@ -45,7 +43,7 @@ async def test_nonsense_on_one_connection_does_not_touch_another(nonsense: bytes
         asked = await conversation.expect_request()
         client = await here.client()
         await client.send(nonsense)
-        await _closed(client.stream)
+        await client.closed()
         await conversation.answer(asked, b"still here")
         assert await other.receive() == (2, b"still here")
         assert explanation in log.only_line
@@ -134,11 +132,5 @@ async def test_a_broker_that_resets_ends_only_that_connection():
         await conversation.expect_request()
         conversation.stream.socket.setsockopt(1, 13, struct.pack("ii", 1, 0))  # SO_LINGER 0: close by a reset
         conversation.stream.socket.close()
-        await _closed(client.stream)
+        await client.closed()
         await here.is_served()
-
-
-async def _closed(stream: trio.SocketStream) -> None:
-    """Wait for the end; unread bytes on the gateway's side make the kernel end it with a reset."""
-    with contextlib.suppress(trio.BrokenResourceError):
-        assert await stream.receive_some() == b""

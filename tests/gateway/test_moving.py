@@ -1,0 +1,131 @@
+"""After a switch only those who are still with the old cluster are moved, node by node."""
+
+import trio
+import trio.testing
+
+from tests.gateway import messages
+from tests.gateway.scene import Client, Scene, door_on, free_base, running, target_of
+from tests.gateway.scripted_broker import ScriptedBroker, scripted_broker
+
+
+async def link_to(here: Scene, broker: ScriptedBroker) -> Client:
+    """Connect through the bootstrap and be answered by this broker."""
+    client = await here.client()
+    await client.send(messages.opaque(1))
+    conversation = await broker.accept()
+    await conversation.answer(await conversation.expect_request(), b"hello")
+    assert await client.receive() == (1, b"hello")
+    return client
+
+
+async def test_only_connections_to_the_old_cluster_are_closed():
+    async with (
+        scripted_broker() as primary,
+        scripted_broker(11) as standby,
+        running(primary, door_on(free_base())) as here,
+    ):
+        old = [await link_to(here, primary) for _ in range(3)]
+        here.publish(target=target_of(standby, "standby"))
+        new = [await link_to(here, standby) for _ in range(2)]
+        assert await here.gateway.move_clients("orders", pause=0) == 3
+        for client in old:
+            assert await client.rest() == b""
+        for client in new:
+            assert await client.is_quiet()
+        assert await here.gateway.move_clients("orders", pause=0) == 0
+
+
+async def test_until_they_are_moved_clients_keep_their_cluster():
+    async with (
+        scripted_broker() as primary,
+        scripted_broker(11) as standby,
+        running(primary, door_on(free_base())) as here,
+    ):
+        client, conversation = await here.link()
+        here.publish(target=target_of(standby, "standby"))
+        await client.send(messages.opaque(2))
+        await conversation.answer(await conversation.expect_request(), b"from the old one")
+        assert await client.receive() == (2, b"from the old one")
+
+
+async def test_the_new_clusters_doors_are_open_before_anybody_is_moved():
+    base = free_base((0, 2, 12))
+    async with (
+        scripted_broker() as primary,
+        scripted_broker(11) as standby,
+        running(primary, door_on(base)) as here,
+    ):
+        client, _ = await here.link()
+        here.publish(target=target_of(standby, "standby"))
+        await here.gateway.move_clients("orders", pause=0)
+        assert await client.rest() == b""
+        assert ("127.0.0.1", base + 12) in here.gateway.facts().doors
+
+
+async def test_a_clients_old_door_leads_to_the_new_cluster_after_the_switch():
+    async with (
+        scripted_broker(1) as primary,
+        scripted_broker(11) as standby,
+        running(primary, door_on(free_base())) as here,
+    ):
+        await here.link(1)
+        here.publish(target=target_of(standby, "standby"))
+        client = await here.client(1)  # the standby has no node 1
+        await client.send(messages.metadata(2))
+        conversation = await standby.accept()
+        answer = messages.metadata_answer(standby.nodes)
+        await conversation.answer(await conversation.expect_request(), answer)
+        learned = messages.brokers_in((await client.receive())[1])
+        assert learned == {11: ("127.0.0.1", here.door.brokers.port_of(11))}
+
+
+async def test_a_held_write_of_a_moved_client_never_reaches_the_old_cluster():
+    async with (
+        scripted_broker() as primary,
+        scripted_broker(11) as standby,
+        running(primary, door_on(free_base())) as here,
+    ):
+        client, conversation = await here.link()
+        here.publish(fenced=True)
+        await client.send(messages.produce(2))
+        await trio.testing.wait_all_tasks_blocked(0.01)
+        here.publish(target=target_of(standby, "standby"))
+        await here.gateway.move_clients("orders", pause=0)
+        here.publish(fenced=False)
+        await client.closed()
+        assert await conversation.ended()
+
+
+async def test_a_write_that_is_released_by_the_switch_itself_goes_where_its_connection_goes():
+    """The fence must fall only after the move: a connection that still stands leads to the old cluster."""
+    async with (
+        scripted_broker() as primary,
+        scripted_broker(11) as standby,
+        running(primary, door_on(free_base())) as here,
+    ):
+        client, conversation = await here.link()
+        here.publish(fenced=True)
+        await client.send(messages.produce(2))
+        here.publish(fenced=False, target=target_of(standby, "standby"))
+        assert (await conversation.expect_request()).correlation_id == 2
+
+
+async def test_facts_say_who_is_connected_where():
+    async with (
+        scripted_broker() as primary,
+        scripted_broker(11) as standby,
+        running(primary, door_on(free_base())) as here,
+    ):
+        await here.link()
+        await here.link(1)
+        here.publish(target=target_of(standby, "standby"))
+        await link_to(here, standby)
+        facts = here.gateway.facts()
+        assert facts.connections == {
+            ("orders", "primary", None): 1,
+            ("orders", "primary", 1): 1,
+            ("orders", "standby", None): 1,
+        }
+        assert facts.clusters == {"standby": (standby.cluster_id, {11: standby.address})}
+        assert facts.failures == {}
+        assert facts.snapshot_version == 2
