@@ -97,7 +97,7 @@ class Gateway:
             route = snapshot.routes.get(session.door.virtual_cluster)
             if route is None:
                 session.end("removed")
-            elif session.target is not None and session.target.name in route.outages:
+            elif session.ending is None and session.target is not None and session.target.name in route.outages:
                 session.end("outage")
 
     async def _learn(self, target: Target) -> None:
@@ -202,10 +202,12 @@ class Gateway:
         if outage.mode == "reset":
             reset(session.sock)
         elif outage.mode == "blackhole":
-            async with trio.open_nursery() as nursery:
-                nursery.start_soon(self._cancel_after_outage, session, nursery.cancel_scope)
-                await _swallow(session.sock)
-                nursery.cancel_scope.cancel()
+            # It can still be moved or removed.
+            with trio.CancelScope() as session.scope:
+                async with trio.open_nursery() as nursery:
+                    nursery.start_soon(self._cancel_after_outage, session, nursery.cancel_scope)
+                    await _swallow(session.sock)
+                    nursery.cancel_scope.cancel()
 
     def _outage(self, session: Session) -> Outage | None:
         route = self._route(session)
