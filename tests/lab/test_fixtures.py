@@ -5,6 +5,11 @@ import trio
 from confluent_kafka.admin import AdminClient
 
 from appliance.harness import BlockingCluster, BlockingLab
+from appliance.lab import State
+
+
+def state(cluster: BlockingCluster, node_id: int) -> State:
+    return cluster.brokers[node_id].state
 
 
 def known_brokers(bootstrap: str) -> set[int]:
@@ -24,9 +29,9 @@ def test_embedded_lab_has_two_clusters(embedded_lab: BlockingLab):
 
 async def test_cluster_is_driven_from_a_trio_test_through_a_thread(embedded_cluster: BlockingCluster):
     await trio.to_thread.run_sync(embedded_cluster.kill)
-    assert embedded_cluster.brokers[111].state == "stopped"
+    assert state(embedded_cluster, 111) == "stopped"
     await trio.to_thread.run_sync(embedded_cluster.start)
-    assert embedded_cluster.brokers[111].state == "running"
+    assert state(embedded_cluster, 111) == "running"
 
 
 @pytest.mark.kafka
