@@ -25,7 +25,8 @@ Buffer = bytes | bytearray | memoryview
 class Place(NamedTuple):
     """Where a wanted field stands: `buffer[start:end]`, its length prefix included.
 
-    For a tagged array or struct that is wanted as a whole it is the head: tag number and size, in front of the data.
+    A wanted array of numbers or strings has a place for each of them. For a tagged struct, or array of structs, that is
+    wanted as a whole it is the head: tag number and size, in front of the data.
     """
 
     field: int
@@ -307,9 +308,10 @@ class _Source:
                 continue
             self._line(f"{branch} tag == {tag}:")
             self._depth += 1
-            if path in self._codes and not isinstance(field, Fixed | Sized):
+            values = isinstance(field.element if isinstance(field, Array) else field, Fixed | Sized)
+            if path in self._codes and not values:
                 self._line(f"found.append(Place({self._codes[path]}, pos, after))")
-            if path not in self._codes or isinstance(field, Fixed | Sized) or self._wants_below(path):
+            if path not in self._codes or values or self._wants_below(path):
                 self._line("pos = after")
                 self._fields(Struct((field,), {}, flexible=struct.flexible), prefix, tags=False)
             else:
