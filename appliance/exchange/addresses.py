@@ -14,9 +14,9 @@ from typing import NamedTuple
 
 from appliance.exchange.topology import HostPort, Knowledge, Node
 from appliance.wire.apis import Api, known_versions, response_header_version
-from appliance.wire.editing import Edit, encoded_string, int_at, string_at
+from appliance.wire.editing import Edit, encoded_string, int_at, string_at, varint
 from appliance.wire.errors import Malformed
-from appliance.wire.walk import Buffer, Walk, walk_of
+from appliance.wire.walk import Buffer, Place, Walk, tag_head, walk_of
 
 Advertise = Callable[[int | None], HostPort]
 """Node id -> where clients reach it through the gateway; None for no node in particular: the bootstrap address."""
@@ -47,6 +47,9 @@ CARRIERS: Mapping[int, tuple[_Carrier, ...]] = {
     Api.SHARE_FETCH: (_Carrier(0, *_ENDPOINTS),),
     Api.SHARE_ACKNOWLEDGE: (_Carrier(0, *_ENDPOINTS),),
 }
+
+_TAG_HEAD = 7
+"""Among the fields of a walk: the tagged field that holds the nodes, where one does."""
 
 _CONTROLLERS = 2
 """DescribeCluster's endpoint type for controllers, which are not reached through the gateway."""
@@ -116,7 +119,17 @@ def rewrite(
             knowledge.cluster_id = string_at(body, first, last, compact=compact) or knowledge.cluster_id
         elif field == 6 and int_at(body, first, last) == _CONTROLLERS:
             return Rewritten([], news=False)
-    return Rewritten(edits, knowledge.learn_nodes(nodes))
+    return Rewritten(_resized(body, places, edits), knowledge.learn_nodes(nodes))
+
+
+def _resized(body: Buffer, places: list[Place], edits: list[Edit]) -> list[Edit]:
+    """Return the edits with one more where they stand in a tagged field: its head says how long it is."""
+    for field, first, last in places:
+        if field == _TAG_HEAD and edits:
+            tag, size, _ = tag_head(body, first, last)
+            growth = sum(len(edit.content) - (edit.end - edit.start) for edit in edits)
+            return [Edit(first, last, varint(tag) + varint(size + growth)), *edits]
+    return edits
 
 
 @cache
@@ -140,5 +153,5 @@ def _walk(api_key: int, api_version: int) -> tuple[Walk, bool]:
         api_key,
         api_version,
         "response",
-        (carrier.node_id, carrier.host, carrier.port, *topics, cluster, kind),
+        (carrier.node_id, carrier.host, carrier.port, *topics, cluster, kind, "node_endpoints"),
     ), metadata
