@@ -43,8 +43,9 @@ class Knowledge:
         return bool(news)
 
     def learn_topic(self, topic_id: bytes, name: str) -> None:
-        """Take note of a topic's id (16 bytes)."""
-        self._topics[topic_id] = name
+        """Take note of a topic's id (16 bytes); without a name, or without an id, there is no such topic."""
+        if name and any(topic_id):
+            self._topics[topic_id] = name
 
     def topic_name(self, topic_id: bytes) -> str | None:
         """Return the name of the topic with this id, None if it has not been seen yet."""
