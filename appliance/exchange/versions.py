@@ -13,6 +13,7 @@ from appliance.exchange.addresses import CARRIERS
 from appliance.wire.apis import Api, known_versions
 from appliance.wire.codec import encode
 from appliance.wire.editing import int_at
+from appliance.wire.errors import Malformed
 from appliance.wire.walk import Buffer, walk_of
 
 _WANTED = ("error_code", "api_keys.api_key", "api_keys.min_version", "api_keys.max_version")
@@ -35,6 +36,8 @@ def limited(api_version: int, body: Buffer, start: int, end: int) -> bytes:
     """
     if int_at(body, start, start + 2) == ErrorCode.unsupported_version.value:
         api_version = 0
+    if not 0 <= api_version <= newest_api_versions():
+        raise Malformed(f"expected the answer to ApiVersions version {api_version} to be UNSUPPORTED_VERSION")
     out = bytearray(body[start:end])
     api_key = low = 0
     for field, first, last in walk_of(Api.API_VERSIONS, api_version, "response", _WANTED).places(out, 0, len(out)):
