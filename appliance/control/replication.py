@@ -24,9 +24,9 @@ from typing import NamedTuple, Protocol
 from appliance.control.datapath import ClusterView, Partition
 
 Topics = Mapping[str, tuple[int, ...]]
-_KEY_HEAD = struct.Struct(">hh")
+_KEY_HEAD = struct.Struct(">h")
 _KEY_TAIL = struct.Struct(">i")
-_VALUE = struct.Struct(">hqq")
+_VALUE = struct.Struct(">qq")
 
 
 class OffsetSync(NamedTuple):
@@ -48,11 +48,15 @@ class Lag:
 
 
 def read_sync(key: bytes | None, value: bytes | None) -> tuple[Partition, OffsetSync | None] | None:
-    """Read one record of the offset-syncs topic; a tombstone has no sync; None for what is not a sync."""
+    """Read one record of the offset-syncs topic; a tombstone has no sync; None for what is not a sync.
+
+    The key is the topic (int16 length) and the partition (int32), the value both offsets (int64 each), without a
+    version: MirrorMaker's OffsetSync.
+    """
     if key is None or len(key) < _KEY_HEAD.size + _KEY_TAIL.size:
         return None
-    version, length = _KEY_HEAD.unpack_from(key)
-    if version != 0 or len(key) != _KEY_HEAD.size + length + _KEY_TAIL.size:
+    (length,) = _KEY_HEAD.unpack_from(key)
+    if len(key) != _KEY_HEAD.size + length + _KEY_TAIL.size:
         return None
     topic = key[_KEY_HEAD.size : _KEY_HEAD.size + length].decode(errors="replace")
     (partition,) = _KEY_TAIL.unpack_from(key, _KEY_HEAD.size + length)
@@ -60,8 +64,7 @@ def read_sync(key: bytes | None, value: bytes | None) -> tuple[Partition, Offset
         return (topic, partition), None
     if len(value) != _VALUE.size:
         return None
-    version, upstream, downstream = _VALUE.unpack(value)
-    return ((topic, partition), OffsetSync(upstream, downstream)) if version == 0 else None
+    return (topic, partition), OffsetSync(*_VALUE.unpack(value))
 
 
 def lag_by_sync(source_start: int, source_end: int, target_end: int, sync: OffsetSync | None) -> tuple[int, bool]:

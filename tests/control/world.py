@@ -63,7 +63,7 @@ def fault(name: str = "slow", **spec: object) -> Fault:
 def sync_record(topic: str, partition: int, upstream: int, downstream: int) -> tuple[bytes, bytes]:
     """Encode an offset sync as MirrorMaker 2 does."""
     name = topic.encode()
-    return struct.pack(f">hh{len(name)}si", 0, len(name), name, partition), struct.pack(">hqq", 0, upstream, downstream)
+    return struct.pack(f">h{len(name)}si", len(name), name, partition), struct.pack(">qq", upstream, downstream)
 
 
 @dataclass
