@@ -3,7 +3,8 @@
 The embedded broker keeps the state of idempotent producers apart in each cluster and refuses an id that it has not
 handed out itself (UNKNOWN_PRODUCER_ID, for good), where Apache Kafka takes it: no idempotent producer survives a
 switchover there, tagged or plain. So producers go without idempotence, one request in flight, which keeps order; and
-errors after the broker has stored a batch, which idempotence is there to absorb, are left out.
+faults that lose the answer to a batch which the broker has stored, and which idempotence is there to absorb, are left
+out.
 """
 
 from __future__ import annotations
@@ -66,7 +67,7 @@ def _switches(scenario: Scenario) -> bool:
 
 def _needs_idempotence(step: Step, idempotent: set[str]) -> bool:
     fault = step.fault
-    if fault is None or fault.error is None or fault.apply != "after":
+    if fault is None or (fault.outage is None and (fault.error is None or fault.apply != "after")):
         return False
     concerned = fault.select.client_id or "*"
     writes = fault.select.apis is None or "Produce" in fault.select.apis

@@ -65,6 +65,7 @@ async def settle(stage: Stage, *, hasty: bool) -> None:
         failed = await _watch_steady_state(stage, "after", stage.scenario.settle)
         if failed:
             stage.progress.say(f"the steady state does not hold after the drill: {'; '.join(failed)}")
+    stage.winding_up = True
     stage.progress.say("producers flush, consumers read to the end")
     await stage.fleet.settle(HASTY_DRAIN_SECONDS if hasty else DRAIN_SECONDS)
     tell_troubles(stage)

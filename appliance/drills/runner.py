@@ -272,4 +272,5 @@ async def _watch(stage: Stage) -> None:
     while True:
         await trio.sleep(_STANDING_SECONDS)
         tell_troubles(stage)
-        stage.progress.stands(standing(stage))
+        if not stage.winding_up:
+            stage.progress.stands(standing(stage))

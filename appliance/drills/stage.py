@@ -47,6 +47,8 @@ class Stage:
     """When the disruption began that is going on, or that was last."""
     begun: bool = False
     """The steady state was seen, and steps are played or have been."""
+    winding_up: bool = False
+    """Clients stop: that they fall silent says nothing any more."""
     steps_over: bool = False
     """All steps have been played; what goes on in the background ends now."""
 
