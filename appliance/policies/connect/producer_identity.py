@@ -15,7 +15,7 @@ import struct
 
 from appliance.exchange.interceptor import Close, Replace, RequestVerdict, ResponseVerdict
 from appliance.exchange.message import Answer, Question
-from appliance.wire.apis import Api
+from appliance.wire.apis import Api, known_versions
 from appliance.wire.editing import Edit, int_at, spliced
 from appliance.wire.walk import walk_of
 
@@ -42,7 +42,10 @@ class ProducerIdentity:
     wants_response = wants_request
 
     def on_request(self, question: Question) -> RequestVerdict:
-        """Note whether the producer is transactional."""
+        """Note whether the producer is transactional; a version that cannot be read must not hand out an id."""
+        low, high = known_versions(Api.INIT_PRODUCER_ID) or (0, -1)
+        if not low <= question.api_version <= high:
+            return Close(f"the client uses InitProducerId version {question.api_version}, which it was not offered")
         places = walk_of(Api.INIT_PRODUCER_ID, question.api_version, "request", ("transactional_id",)).places(
             question.body, 0, len(question.body)
         )
