@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from appliance.chaos.aim import Aim
-from appliance.chaos.partitions import PARTITIONED, partitions_of
+from appliance.chaos.partitions import has_partitions, partitions_of
 from appliance.exchange.interceptor import Delay, RequestVerdict, ResponseVerdict
 from appliance.exchange.message import Answer, Question
 from appliance.resources.models import LatencySpec
@@ -20,10 +20,10 @@ class Latency:
         self._after = after
         self._memo = f"latency/{id(self)}"
 
-    def wants_request(self, api_key: int, api_version: int) -> bool:  # noqa: ARG002 - the same for all versions
+    def wants_request(self, api_key: int, api_version: int) -> bool:
         if self._keys is not None and api_key not in self._keys:
             return False
-        return self._aim.any_partition or api_key in PARTITIONED
+        return self._aim.any_partition or has_partitions(api_key, api_version)
 
     def wants_response(self, api_key: int, api_version: int) -> bool:
         return self._after and self.wants_request(api_key, api_version)
