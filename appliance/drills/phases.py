@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import trio
 
 from appliance.drills.crew import start_clients, tell_troubles
@@ -139,8 +141,10 @@ async def _wait_first_successes(stage: Stage) -> None:
 
 
 def _without_success(stage: Stage) -> list[str]:
-    silent = {name for name, tally in stage.logbook.tallies.items() if not tally.successes}
-    return [each.name for each in stage.running() if each.name in silent and not (each.produce and each.produce.idle)]
+    """Return the clients that have had no success yet, of those of which one is expected."""
+    tallies = stage.logbook.tallies
+    names = [each.name for each in stage.fleet.clients]
+    return [name for name in names if not tallies[name].successes and tallies[name].gap_limit != math.inf]
 
 
 async def _watch_steady_state(stage: Stage, when: str, seconds: float) -> list[str]:

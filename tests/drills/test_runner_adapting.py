@@ -1,0 +1,40 @@
+from importlib.resources import as_file
+
+import pytest
+
+from appliance.bundled import SCENARIOS
+from appliance.drills.adapting import adapt
+from appliance.drills.scenario import Scenario, load_scenario
+
+
+def _bundled(name: str) -> Scenario:
+    with as_file(SCENARIOS / f"{name}.yaml") as path:
+        return load_scenario(path)[0]
+
+
+@pytest.mark.parametrize("kind", ["apache", "docker"])
+def test_real_kafka_runs_scenarios_as_they_are(kind):
+    scenario = _bundled("planned-switch")
+    adapted = adapt(scenario, kind)
+    assert adapted.scenario is scenario
+    assert not adapted.changes
+
+
+def test_the_embedded_broker_gets_producers_without_idempotence_and_no_fault_that_needs_it():
+    adapted = adapt(_bundled("planned-switch"), "embedded")
+    producers = [each.produce for each in adapted.scenario.traffic if each.produce]
+    assert all((each.idempotent, each.in_flight) == (False, 1) for each in producers)
+    assert adapted.scenario.lab.virtual_cluster.producer_ids == "plain"
+    left_out = {"unconfirmed", "dark"}
+    assert left_out.isdisjoint(step.id for step in adapted.scenario.steps)
+    assert not adapted.impossible
+    assert any("unconfirmed, dark" in change for change in adapted.changes)
+
+
+def test_a_scenario_without_a_switchover_is_left_alone():
+    scenario = _bundled("careless-producer")
+    assert adapt(scenario, "embedded").scenario is scenario
+
+
+def test_a_scenario_about_producer_ids_is_refused():
+    assert "apache or docker" in adapt(_bundled("producer-identity"), "embedded").impossible
