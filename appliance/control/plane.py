@@ -174,7 +174,7 @@ class ControlPlane:
             target_of(self.catalogue.clusters[to]),
             signals=self,
             data_path=self._data_path,
-            gauge=_gauge(declared, to),
+            gauge=None if leave_records_behind else _gauge(declared, to),
         )
         self._nursery.start_soon(conductor.run)
         return self._remember(switchover)

@@ -5,13 +5,15 @@ of one and the same record. From the last pair on both logs grow alike, so the t
 
     target_end - downstream >= source_end - upstream
 
-The pairs are in the topic `mm2-offset-syncs.<alias of the target>.internal` on the source; the alias of a
-cluster is by convention the name of its resource. Transaction markers and compaction leave holes on the
-source that have no likeness on the target: such a partition seems to lag, never the other way round.
+The pairs are in the topic `mm2-offset-syncs.<alias of the target>.internal` on the source; the alias of a cluster
+is by convention the name of its resource. Transaction markers and compaction leave holes on the source that have no
+likeness on the target: such a partition seems to lag for good. Markers on the target (MirrorMaker in exactly-once
+mode) make it seem further than it is, unless every record has a pair (`offset.lag.max=0`) or the markers outnumber
+the records: declare such replication as `none`.
 
 `offset-preserving`: record for record the same offsets, so the end offsets alone tell.
 
-The arithmetic is pure; the `measure_*` functions ask the clusters for it.
+The arithmetic is pure; the gauges ask the clusters for what it needs.
 """
 
 from __future__ import annotations
@@ -36,6 +38,14 @@ class OffsetSync(NamedTuple):
     downstream: int
 
 
+class Span(NamedTuple):
+    """A partition of the source: what the target must come to have, and where it ends by now."""
+
+    start: int
+    end: int
+    end_now: int
+
+
 @dataclass(frozen=True)
 class Lag:
     """How many records of a partition the target lacks."""
@@ -43,8 +53,13 @@ class Lag:
     topic: str
     partition: int
     lag: int
-    known: bool = True
-    """False where nothing tells: `lag` is then all that the source holds."""
+    unknown: str = ""
+    """Why nothing tells, where nothing does; `lag` is then the most that it can be."""
+
+    @property
+    def known(self) -> bool:
+        """Whether `lag` was measured."""
+        return not self.unknown
 
 
 def read_sync(key: bytes | None, value: bytes | None) -> tuple[Partition, OffsetSync | None] | None:
@@ -67,16 +82,27 @@ def read_sync(key: bytes | None, value: bytes | None) -> tuple[Partition, Offset
     return (topic, partition), OffsetSync(*_VALUE.unpack(value))
 
 
-def lag_by_sync(source_start: int, source_end: int, target_end: int, sync: OffsetSync | None) -> tuple[int, bool]:
-    """Return the lag and whether it is known.
+NO_SYNC = "no offset sync yet"
+AHEAD = "the target has records that are not from the source"
 
-    A sync from beyond either log's end is from an earlier life of the topic and tells nothing.
+
+def lag_by_sync(source: Span, target_end: int, sync: OffsetSync | None) -> tuple[int, str]:
+    """Return the lag, and why it is not known if it is not: it is then the most that it can be.
+
+    A sync from beyond either log's end is from an earlier life of the topic and tells nothing. A target that grew more
+    than the source has other writers too; how many of its records are the source's cannot be told.
     """
-    if source_end == source_start:
-        return 0, True
-    if sync is None or sync.upstream > source_end or sync.downstream > target_end:
-        return source_end - source_start, False
-    return max(0, (source_end - sync.upstream) - (target_end - sync.downstream)), True
+    if source.end == source.start:
+        return 0, ""
+    if sync is None or sync.upstream > source.end or sync.downstream > target_end:
+        return source.end - source.start, NO_SYNC
+    behind_the_sync = source.end - 1 - sync.upstream
+    if behind_the_sync <= 0:
+        return 0, ""
+    grown = target_end - sync.downstream
+    if grown > source.end_now - sync.upstream:
+        return behind_the_sync, AHEAD
+    return max(0, (source.end - sync.upstream) - grown), ""
 
 
 def lag_by_end(source_end: int, target_end: int) -> int:
@@ -152,10 +178,11 @@ class MirrorMakerGauge:
         """See Gauge."""
         target_end = await target.end_offsets(topics)
         await self._read_syncs(source)
+        end_now = await source.end_offsets(topics)  # after the target's: what is there has been here
         lags = []
         for each in _partitions(topics):
-            lag, known = lag_by_sync(ends.start[each], ends.end[each], target_end[each], self._syncs.get(each))
-            lags.append(Lag(*each, lag, known))
+            span = Span(ends.start[each], ends.end[each], end_now[each])
+            lags.append(Lag(*each, *lag_by_sync(span, target_end[each], self._syncs.get(each))))
         return lags
 
     async def _read_syncs(self, source: ClusterView) -> None:
@@ -187,7 +214,7 @@ def in_words(lags: list[Lag], most: int = 5) -> str:
     """Say which partitions lag: `orders/3: 12 records, ...`."""
     shown = [
         f"{each.topic}/{each.partition}: "
-        + (f"{each.lag} records" if each.known else f"no offset sync yet, {each.lag} records on the source")
+        + (f"{each.lag} records" if each.known else f"{each.unknown} (up to {each.lag} to replicate)")
         for each in lags[:most]
     ]
     return ", ".join(shown) + (f" and {len(lags) - most} more" if len(lags) > most else "")

@@ -98,8 +98,7 @@ class SwitchoverRequest(BaseModel):
     dry_run: bool = False
     """Preflight only: answer with the plan, change nothing."""
     leave_records_behind: bool = False
-    """Switch although replication cannot be measured (`replication: none`): records that are only on the
-    source stay there."""
+    """Do not measure replication: records that are only on the source stay there."""
 
 
 class PartitionLag(_Answer):

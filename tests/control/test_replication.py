@@ -5,11 +5,14 @@ from __future__ import annotations
 import pytest
 
 from appliance.control.replication import (
+    AHEAD,
+    NO_SYNC,
     Ends,
     Lag,
     MirrorMakerGauge,
     OffsetPreservingGauge,
     OffsetSync,
+    Span,
     in_words,
     lag_by_end,
     lag_by_sync,
@@ -21,23 +24,25 @@ from tests.control.world import MemoryCluster, sync_record
 
 
 @pytest.mark.parametrize(
-    ("start", "end", "target_end", "sync", "lag"),
+    ("span", "target_end", "sync", "lag"),
     [
-        (0, 10, 10, OffsetSync(0, 0), (0, True)),
-        (0, 10, 7, OffsetSync(0, 0), (3, True)),
-        (100, 150, 44, OffsetSync(120, 14), (0, True)),  # the target began later: offsets differ by 106
-        (100, 150, 43, OffsetSync(120, 14), (1, True)),
-        (100, 150, 60, OffsetSync(120, 14), (0, True)),  # someone else wrote to the target: never negative
-        (0, 10, 5, OffsetSync(10, 5), (0, True)),  # a sync at the very end
-        (7, 7, 0, None, (0, True)),  # empty: nothing to replicate
-        (7, 7, 0, OffsetSync(3, 0), (0, True)),
-        (2, 10, 8, None, (8, False)),  # as many records on both sides, but nothing says that they are the same
-        (0, 10, 10, OffsetSync(11, 5), (10, False)),  # the topic was made anew on the source
-        (0, 10, 10, OffsetSync(5, 11), (10, False)),  # or on the target
+        ((0, 10, 10), 10, OffsetSync(0, 0), (0, "")),
+        ((0, 10, 10), 7, OffsetSync(0, 0), (3, "")),
+        ((100, 150, 150), 44, OffsetSync(120, 14), (0, "")),  # the target began later: offsets differ by 106
+        ((100, 150, 150), 43, OffsetSync(120, 14), (1, "")),
+        ((100, 150, 160), 54, OffsetSync(120, 14), (0, "")),  # the source went on, and the target has that too
+        ((100, 150, 150), 60, OffsetSync(120, 14), (29, AHEAD)),  # someone else writes to the target
+        ((100, 150, 150), 60, OffsetSync(149, 43), (0, "")),  # but the very last record is known to be there
+        ((0, 10, 10), 5, OffsetSync(10, 5), (0, "")),
+        ((7, 7, 7), 0, None, (0, "")),  # empty: nothing to replicate
+        ((7, 7, 7), 0, OffsetSync(3, 0), (0, "")),
+        ((2, 10, 10), 8, None, (8, NO_SYNC)),  # as many records on both sides, but nothing says that they are the same
+        ((0, 10, 10), 10, OffsetSync(11, 5), (10, NO_SYNC)),  # the topic was made anew on the source
+        ((0, 10, 10), 10, OffsetSync(5, 11), (10, NO_SYNC)),  # or on the target
     ],
 )
-def test_lag_by_sync(start: int, end: int, target_end: int, sync: OffsetSync | None, lag: tuple[int, bool]):
-    assert lag_by_sync(start, end, target_end, sync) == lag
+def test_lag_by_sync(span: tuple[int, int, int], target_end: int, sync: OffsetSync | None, lag: tuple[int, str]):
+    assert lag_by_sync(Span(*span), target_end, sync) == lag
 
 
 def test_lag_by_end():
@@ -58,10 +63,9 @@ def test_a_sync_is_read_as_mirrormaker_writes_it():
     [
         (None, b""),
         (b"", b""),
-        (b"\x00\x00\x00\x06ord\x00\x00\x00\x03", bytes(18)),
-        (b"\x00\x01\x00\x01o\x00\x00\x00\x03", bytes(18)),
-        (b"\x00\x00\x00\x01o\x00\x00\x00\x03", b"short"),
-        (b"\x00\x00\x00\x01o\x00\x00\x00\x03", b"\x00\x01" + bytes(16)),
+        (b"\x00\x06ord\x00\x00\x00\x03", bytes(16)),
+        (b"\x00\x01o\x00\x00\x00\x03", b"short"),
+        (b"\x00\x01o\x00\x00\x00\x03", bytes(18)),
     ],
 )
 def test_what_is_not_a_sync_is_passed_over(key: bytes | None, value: bytes):
@@ -84,8 +88,8 @@ async def test_mirrormaker_gauge_reads_on_where_it_stopped():
     gauge = MirrorMakerGauge("standby")
     ends = await Ends.of(source, topics)
     assert lagging(await gauge.measure(ends, source, target, topics)) == [
-        Lag("a", 0, 10, known=False),
-        Lag("a", 1, 5, known=False),
+        Lag("a", 0, 10, unknown=NO_SYNC),
+        Lag("a", 1, 5, unknown=NO_SYNC),
     ]
     source.add_sync("standby", "a", 0, 0, 0)
     source.add_sync("standby", "a", 0, 8, 2)
@@ -105,5 +109,7 @@ async def test_offset_preserving_gauge_compares_ends():
 
 
 def test_lag_in_words_shows_the_worst():
-    lags = lagging([Lag("a", 0, 1), Lag("b", 2, 7, known=False), Lag("c", 0, 0), *(Lag("z", n, 1) for n in range(5))])
-    assert in_words(lags, most=2) == "b/2: no offset sync yet, 7 records on the source, a/0: 1 records and 5 more"
+    lags = lagging(
+        [Lag("a", 0, 1), Lag("b", 2, 7, unknown=NO_SYNC), Lag("c", 0, 0), *(Lag("z", n, 1) for n in range(5))]
+    )
+    assert in_words(lags, most=2) == "b/2: no offset sync yet (up to 7 to replicate), a/0: 1 records and 5 more"

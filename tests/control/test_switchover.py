@@ -197,6 +197,14 @@ async def test_unmeasured_replication_has_to_be_asked_for(world: World, autojump
     assert switchover.plan.notes == ("replication is not measured: records that are only on primary stay there",)
 
 
+async def test_a_target_with_writers_of_its_own_is_not_trusted(world: World, autojump_clock: MockClock):
+    world.cluster("standby").logs["payments", 0] = (0, 99)
+    async with running_plane(world) as plane:
+        refused = await finish(plane, hold=1.0)
+        assert (refused.state, [each.known for each in refused.lag]) == ("rolled-back", [False])
+        assert (await finish(plane, leave_records_behind=True)).state == "done"
+
+
 async def test_offset_preserving_replication_is_measured_by_ends(world: World, autojump_clock: MockClock):
     async with running_plane(world, ORDERS.replace("mirrormaker", "offset-preserving")) as plane:
         assert "payments/0: 6 records" in (await finish(plane, hold=1.0)).detail
