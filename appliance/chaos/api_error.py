@@ -64,10 +64,10 @@ class ApiError:
             return None
         if not self._aim.due(question.client_id):
             return None
-        self._aim.struck(question.client_id)
         question.memo[self._memo] = struck
         if question.api_key == Api.FETCH or self._after:
             return None
+        self._aim.struck(question.client_id)
         rest = _without(request, struck)
         if rest is None:
             del question.memo[self._memo]
@@ -85,11 +85,14 @@ class ApiError:
         except Malformed:
             self._aim.skipped("the response has fields that are not known here")
             return None
-        if question.api_key == Api.FETCH:
-            return Replace(encode(self._fetch_answer(question, response, struck)))
-        if self._after:
-            return Replace(encode(self._after_append(response, struck)))
-        return Replace(encode(self._produce_answer(question, response, struck)))
+        if question.api_key == Api.PRODUCE and not self._after:
+            return Replace(encode(self._produce_answer(question, response, struck)))
+        changed = (self._fetch_answer if question.api_key == Api.FETCH else self._after_append)(response, struck)
+        if changed == response:
+            self._aim.skipped("the broker had refused it already")
+            return None
+        self._aim.struck(question.client_id)
+        return Replace(encode(changed))
 
     def _struck(self, question: Question, request: Any) -> Struck:
         struck: Struck = []
@@ -140,8 +143,13 @@ class ApiError:
             ),
         )
 
-    def _fetch_answer(self, question: Question, response: Any, struck: Struck) -> Any:
-        """Replace struck partitions, and add those that an incremental or empty answer left out."""
+    def _fetch_answer(self, response: Any, struck: Struck) -> Any:
+        """Replace struck partitions, and add those that an incremental or empty answer left out.
+
+        An answer that refuses the whole request (its session, mostly) has no partitions, and stays as it is.
+        """
+        if getattr(response, "error_code", ErrorCode.none) is not ErrorCode.none:
+            return response
         topic_kind, partition_kind = _kinds(type(response), "responses", "partitions")
         wanted = {(identity, index) for identity, partitions in struck for index in partitions}
         kept = []
@@ -151,7 +159,6 @@ class ApiError:
             )
             if rest:
                 kept.append(replace(topic, partitions=rest))
-        del question
         added = [
             topic_kind(
                 **_identified(topic_kind, identity),
