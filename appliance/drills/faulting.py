@@ -105,7 +105,7 @@ def describe(action: FaultAction) -> str:
         for words, value in (
             ("the first {}", action.trigger.first),
             ("number {}", action.trigger.nth),
-            ("every {}.", action.trigger.every),
+            ("one in {}", action.trigger.every),
             ("{:.3g} of them", action.trigger.probability),
         )
         if value is not None

@@ -68,6 +68,8 @@ async def _do(stage: Stage, cluster: Cluster, verb: BrokersVerb, nodes: Sequence
         async with trio.open_nursery() as nursery:
             for node in nodes:
                 nursery.start_soon(deeds[verb], node)
+    # Harm counts from when it began, a remedy from when it has worked.
+    at = at if verb in {"kill", "stop", "pause"} else stage.clock()
     stage.record.add(LabActed(at=at, action=verb, cluster=cluster.name, brokers=list(nodes)))
 
 

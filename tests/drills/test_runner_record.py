@@ -3,7 +3,7 @@ from datetime import UTC, datetime
 from appliance.drills.record import RunClock, RunRecord
 from appliance.drills.run_directory import make_run_directory
 from appliance.journal.chain import read_journal
-from appliance.journal.events import Noted, PhaseStarted, RunStarted
+from appliance.journal.events import Event, Noted, PhaseStarted, RunStarted
 
 _STARTED = RunStarted(
     at=0.0,
@@ -17,7 +17,7 @@ _STARTED = RunStarted(
 
 
 def test_the_run_comes_first_whatever_was_known_before_it(tmp_path):
-    seen = []
+    seen: list[Event] = []
     record = RunRecord(tmp_path / "journal.jsonl", seen.append)
     early, late = PhaseStarted(at=0.1, phase="validate"), Noted(at=2.0, text="late")
     record.add(early)
