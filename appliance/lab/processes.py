@@ -75,7 +75,10 @@ async def start_guarded(
 
 
 def last_lines(log: Path, count: int = 12) -> str:
-    """Return the last lines of a log, for an error message; empty where there are none."""
+    """Return the last lines of a log, for an error message; empty where there are none.
+
+    Frames of Java stack traces are left out: a dozen of them would hide the line that says what went wrong.
+    """
     try:
         with log.open("rb") as file:
             size = file.seek(0, 2)
@@ -83,4 +86,5 @@ def last_lines(log: Path, count: int = 12) -> str:
             lines = file.read().decode(errors="replace").splitlines()
     except OSError:
         return ""
-    return "\n".join([line for line in lines if line.strip()][-count:])
+    telling = [line for line in lines if line.strip() and not line.startswith("\tat ")]
+    return "\n".join(telling[-count:])

@@ -99,7 +99,7 @@ async def test_a_command_that_is_not_there_is_in_the_log(tmp_path):
 def test_last_lines_of_a_log(tmp_path):
     log = tmp_path / "log"
     assert last_lines(log) == ""
-    log.write_text("".join(f"{number}\n\n" for number in range(100)))
+    log.write_text("".join(f"{number}\n\n\tat java.lang.Frame\n" for number in range(100)))
     assert last_lines(log, 2) == "98\n99"
 
 
