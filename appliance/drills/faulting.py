@@ -7,7 +7,6 @@ import trio
 from appliance.drills.scenario.steps import FaultAction, Step
 from appliance.drills.stage import Stage
 from appliance.journal.events import FaultArmed, FaultEnded
-from appliance.remote.answers import FaultStatus
 from appliance.remote.errors import RefusedError, RemoteError
 from appliance.resources.models import Fault, FaultSpec, Metadata
 from appliance.resources.units import format_duration
@@ -24,6 +23,7 @@ async def arm(stage: Stage, step: str, action: FaultAction) -> None:
         stage.disrupted()
     at = stage.clock()
     await stage.gateway.api.put(_fault(stage, step, action))
+    stage.armed.add(step)
     stage.record.add(
         FaultArmed(at=at, fault=step, type=action.type, description=describe(action), disrupts=action.disruptive)
     )
@@ -52,7 +52,9 @@ async def end(stage: Stage, step: str) -> None:
     except RefusedError as error:
         if error.status != 404:
             raise
-        return  # it was never armed
+        return  # it never came so far
+    if step not in stage.armed:
+        return  # cut short while it was being armed: it struck nobody for longer than that
     stage.record.add(
         FaultEnded(
             at=stage.clock(),
@@ -80,11 +82,6 @@ async def rehearse(stage: Stage, step: Step) -> str:
     except RefusedError as error:
         return "; ".join([str(error), *error.problems])
     return ""
-
-
-async def counters(stage: Stage, step: str) -> FaultStatus:
-    """Return what a fault has done so far."""
-    return (await stage.gateway.api.fault(step)).status
 
 
 def describe(action: FaultAction) -> str:

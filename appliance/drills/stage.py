@@ -45,6 +45,8 @@ class Stage:
     healing: Healing = field(default_factory=Healing)
     disrupted_at: float | None = None
     """When the disruption began that is going on, or that was last."""
+    armed: set[str] = field(default_factory=set)
+    """Faults whose beginning is on record, and whose end is owed to it."""
     begun: bool = False
     """The steady state was seen, and steps are played or have been."""
     winding_up: bool = False
