@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
+from pydantic import ValidationError
+
 from appliance.journal.events import EVENT, Event
 
 GENESIS = "0" * 64
@@ -59,10 +61,10 @@ def read_journal(path: Path) -> Iterator[Event]:
     Raises BrokenJournal at the first line that is not JSON, not an event, or not bound to its predecessor.
     """
     prev = GENESIS
-    with path.open(encoding="utf-8") as lines:
+    with path.open("rb") as lines:
         for number, line in enumerate(lines, start=1):
             try:
-                entry = json.loads(line)
+                entry = json.loads(line.decode())
                 seq, found, event, digest = entry["seq"], entry["prev"], entry["event"], entry["hash"]
             except (ValueError, KeyError, TypeError) as error:
                 raise BrokenJournal(
@@ -73,7 +75,10 @@ def read_journal(path: Path) -> Iterator[Event]:
                     f"{path}:{number}: the line is not bound to the one before it: the journal was altered"
                 )
             prev = digest
-            yield EVENT.validate_python(event)
+            try:
+                yield EVENT.validate_python(event)
+            except ValidationError as error:
+                raise BrokenJournal(f"{path}:{number}: expected an event, found something else ({error})") from error
 
 
 def head_of(path: Path) -> str:
