@@ -115,9 +115,9 @@ def parse_documents(text: str, source: str) -> list[Document]:
     documents: list[Document] = []
     try:
         for node in yaml.compose_all(text, Loader=yaml.SafeLoader):
-            if node is not None:
-                lines: dict[Path_, int] = {}
-                data = _plain(node, (), lines, source, problems)
+            lines: dict[Path_, int] = {}
+            data = _plain(node, (), lines, source, problems)
+            if data is not None:
                 documents.append(Document(source, data, lines))
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
@@ -126,6 +126,8 @@ def parse_documents(text: str, source: str) -> list[Document]:
         )
     except yaml.YAMLError as error:
         problems.append(Problem(source, 1, "", f"is not YAML: {error}"))
+    except RecursionError:
+        problems.append(Problem(source, 1, "", "is nested too deeply, or a part of it refers to itself"))
     if problems:
         raise Invalid(problems)
     return documents
@@ -147,7 +149,12 @@ def _plain(node: yaml.Node, path: Path_, lines: dict[Path_, int], source: str, p
         return mapping
     if isinstance(node, yaml.SequenceNode):
         return [_plain(item, (*path, index), lines, source, problems) for index, item in enumerate(node.value)]
-    return yaml.SafeLoader("").construct_object(node, deep=True)
+    try:
+        return yaml.SafeLoader("").construct_object(node, deep=True)
+    except (ValueError, LookupError, AttributeError):  # as PyYAML does not check what a tag or a date promises
+        message = f"is not what it claims to be: {node.value!r}"
+        problems.append(Problem(source, node.start_mark.line + 1, ".".join(map(str, path)), message))
+        return None
 
 
 def check(document: Document, model: type[Model]) -> Model:

@@ -11,9 +11,10 @@ cluster that names a cluster) are checked by `control` when a set of resources b
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from appliance.resources.units import Duration, Ratio
 
@@ -22,13 +23,15 @@ API_VERSION = "tidegate/v1"
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")]
 """A resource's name: lower case letters, digits and dashes, at most 63, as in DNS labels."""
 
+_HOST_PORT = re.compile(r"(?:\[(?P<ipv6>[^\[\]\s]+)\]|(?P<host>[^\[\]:\s]+)):(?P<port>[0-9]{1,5})")
+
 
 def parse_address(text: str) -> tuple[str, int]:
     """Split `HOST:PORT` (IPv6 in brackets). Raises ValueError with what was expected."""
-    host, separator, port = text.rpartition(":")
-    if not separator or not host or not port.isdigit() or not 0 <= int(port) <= 65535:
+    match = _HOST_PORT.fullmatch(text)
+    if match is None or int(match["port"]) > 65535:
         raise ValueError(f"expected HOST:PORT, such as broker-1.example:9092; found {text!r}")
-    return host.strip("[]"), int(port)
+    return match["ipv6"] or match["host"], int(match["port"])
 
 
 def _address(text: str) -> str:
@@ -36,7 +39,7 @@ def _address(text: str) -> str:
     return text
 
 
-Address = Annotated[str, Field(examples=["127.0.0.1:9092"])]
+Address = Annotated[str, AfterValidator(_address), Field(examples=["127.0.0.1:9092"])]
 
 
 class Spec(BaseModel):
@@ -54,8 +57,6 @@ class ClusterSpec(Spec):
 
     bootstrap: list[Address] = Field(min_length=1)
 
-    _bootstrap = field_validator("bootstrap")(lambda addresses: [_address(each) for each in addresses])
-
 
 class BrokerPorts(Spec):
     """The deterministic map from node id to port: `first + id % count`, but for the ids in `pinned`.
@@ -67,7 +68,7 @@ class BrokerPorts(Spec):
 
     first: int = Field(ge=1, le=65535)
     count: int = Field(default=1000, ge=1)
-    pinned: dict[int, int] = Field(default_factory=dict)
+    pinned: dict[int, Annotated[int, Field(ge=1, le=65535)]] = Field(default_factory=dict)
 
     def port_of(self, node_id: int) -> int:
         """Return the port on which the broker with this node id is reached through the gateway."""
@@ -90,8 +91,6 @@ class ListenerSpec(Spec):
     virtual_cluster: Name
     broker_ports: BrokerPorts | None = None
     """Where absent: the ports after the bootstrap port, up to 1000 of them."""
-
-    _bind = field_validator("bind")(_address)
 
     def ports(self) -> BrokerPorts:
         """Return the map from node id to port that holds for this listener."""

@@ -10,11 +10,11 @@ from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
 
 _SECONDS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _BYTES = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
-_DURATION = re.compile(r"(?:\d+(?:\.\d+)?(?:us|ms|s|m|h|d))+")
-_DURATION_PART = re.compile(r"(\d+(?:\.\d+)?)(us|ms|s|m|h|d)")
-_RATE = re.compile(r"(\d+(?:\.\d+)?)/(s|m|h)")
-_RATIO = re.compile(r"(\d+(?:\.\d+)?)%")
-_SIZE = re.compile(r"(\d+)(B|KB|MB|GB|KiB|MiB|GiB)")
+_DURATION = re.compile(r"(?:\d+(?:\.\d+)?(?:us|ms|s|m|h|d))+", re.ASCII)
+_DURATION_PART = re.compile(r"(\d+(?:\.\d+)?)(us|ms|s|m|h|d)", re.ASCII)
+_RATE = re.compile(r"(\d+(?:\.\d+)?)/(s|m|h)", re.ASCII)
+_RATIO = re.compile(r"(\d+(?:\.\d+)?)%", re.ASCII)
+_SIZE = re.compile(r"(\d+)(B|KB|MB|GB|KiB|MiB|GiB)", re.ASCII)
 
 
 def parse_duration(text: object) -> float:
