@@ -118,7 +118,7 @@ async def _start_clusters(backend: Backend, plan: LabPlan, clusters: dict[str, C
 
     async def start(one: ClusterPlan) -> None:
         async with slots:
-            progress(f"starting cluster {one.name} ({one.brokers} broker{'s' * (one.brokers > 1)}, {backend.kind})")
+            progress(f"starting cluster {one.name} ({backend.kind})")
             cluster = clusters[one.name] = await backend.prepare(one)
             await cluster.start()
             progress(f"cluster {one.name} is ready at {','.join(cluster.bootstrap)}")

@@ -6,8 +6,8 @@ from appliance.lab.canary import ensure_canary_topic, wait_canary
 from appliance.lab.cluster import Cluster
 from appliance.lab.runners import Runner
 
-_READY = 120.0
-"""Seconds for the first record to come through. MirrorMaker takes 8 to 15 on an idle machine."""
+_READY = 180.0
+"""Seconds for the first record to come through. MirrorMaker takes 8 on an idle machine, 50 on a loaded one."""
 
 
 class Replication:

@@ -52,8 +52,15 @@ def end_after_ready(kind: str, directory: Path, number: signal.Signals) -> tuple
         return processes, parent.wait()
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
-@pytest.mark.parametrize("kind", ["embedded", pytest.param("apache", marks=pytest.mark.kafka)])
+@pytest.mark.parametrize(
+    ("kind", "number"),
+    [
+        ("embedded", signal.SIGKILL),
+        ("embedded", signal.SIGINT),
+        ("embedded", signal.SIGTERM),
+        pytest.param("apache", signal.SIGKILL, marks=pytest.mark.kafka),
+    ],
+)
 def test_nothing_is_left_of_a_lab(kind, number, tmp_path):
     processes, status = end_after_ready(kind, tmp_path, number)
     assert len(processes) == 4, "a guardian and a broker for each cluster"
