@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 import trio
+from confluent_kafka import Consumer, TopicPartition
 
 from appliance.bundled import SCENARIOS
+from appliance.drills.declarations import plan_lab
 from appliance.drills.interruption import Interruption
 from appliance.drills.ledger import read_ledger
 from appliance.drills.runner import run_drill
@@ -26,6 +28,7 @@ from appliance.journal.events import (
     StepStarted,
     SwitchoverProgressed,
 )
+from appliance.lab import open_lab
 from appliance.report.summary import Summary
 
 pytestmark = [pytest.mark.drill, pytest.mark.timeout(180)]
@@ -103,6 +106,32 @@ async def test_a_careless_producer_fails_the_drill_and_is_named(tmp_path):
     assert {row.client for row in doubled} == {"careless"}
     assert sum(row.duplicated for row in doubled) == summary.ledger.duplicated > 0
     assert "careless in orders/" in summary.reasons[0]
+
+
+async def test_a_lab_from_outside_runs_on_and_holds_what_the_ledger_says(tmp_path):
+    scenario, text = _bundled("careless-producer")
+    async with open_lab(plan_lab(scenario.lab), kind="embedded", directory=tmp_path / "lab") as lab:
+        summary = await run_drill(scenario, text, lab=lab, out=tmp_path, progress=Silence())
+        primary = lab.clusters["primary"]
+        assert all(broker.state == "running" for broker in primary.brokers.values())
+        values = await trio.to_thread.run_sync(_values, ",".join(primary.bootstrap), "orders", 3)
+    assert len(values) - len(set(values)) == summary.ledger.duplicated > 0
+    assert len(set(values)) >= summary.ledger.acknowledged
+
+
+def _values(bootstrap: str, topic: str, partitions: int) -> list[bytes]:
+    """Read a topic to its end, by none of the drill's own means."""
+    consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": "count", "enable.partition.eof": True})
+    consumer.assign([TopicPartition(topic, each, 0) for each in range(partitions)])
+    values, ended = [], 0
+    while ended < partitions:
+        for message in consumer.consume(500, 1.0):
+            if message.error() is None:
+                values.append(message.value() or b"")
+            else:
+                ended += 1
+    consumer.close()
+    return values
 
 
 async def test_an_interrupted_drill_is_healed_judged_and_reported(tmp_path):
