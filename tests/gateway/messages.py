@@ -28,6 +28,7 @@ PRODUCE_VERSION, FETCH_VERSION, METADATA_VERSION = 11, 17, 9
 _AT_ONCE = i32Timedelta.parse(datetime.timedelta())
 
 Nodes = Mapping[int, tuple[str, int]]
+"""Node id -> host and port."""
 
 
 def bytes_of(message: Any) -> bytes:
@@ -90,14 +91,21 @@ def metadata(correlation_id: int, client_id: str = "tester") -> bytes:
     return request(METADATA, METADATA_VERSION, correlation_id, bytes_of(body), client_id)
 
 
-def produce(correlation_id: int, records: bytes = b"records", *, acks: int = -1, client_id: str = "tester") -> bytes:
+def produce(
+    correlation_id: int,
+    records: bytes = b"records",
+    *,
+    acks: int = -1,
+    client_id: str = "tester",
+    topic: str = "orders",
+) -> bytes:
     """Return a Produce request; what is in the records, the gateway does not care."""
     partition = produce_request.PartitionProduceData(index=i32(0), records=Records(records))
     body = produce_request.ProduceRequest(
         transactional_id=None,
         acks=i16(acks),
         timeout=_AT_ONCE,
-        topic_data=(produce_request.TopicProduceData(name=TopicName("orders"), partition_data=(partition,)),),
+        topic_data=(produce_request.TopicProduceData(name=TopicName(topic), partition_data=(partition,)),),
     )
     return request(PRODUCE, PRODUCE_VERSION, correlation_id, bytes_of(body), client_id)
 
