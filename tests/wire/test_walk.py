@@ -160,7 +160,7 @@ def assert_only_malformed(walk: Walk, body: bytes | bytearray) -> None:
 
 @shapes
 def test_hostile_lengths_and_counts_are_malformed_at_worst(kind: Kind):
-    body = encode(generated(kind.type, Random(6), full=True))
+    body = encode(generated(kind.type, Random(6), full=True))[:1200]
     every, last = walk_for(kind), walk_for(kind, all_fields(kind)[-1:])
     for hostile in (
         b"\x7f\xff\xff\xff",
