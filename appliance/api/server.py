@@ -9,11 +9,8 @@ import trio
 from hypercorn.config import Config
 from hypercorn.trio import serve
 
+from appliance.api.errors import ApiPortError
 from appliance.api.guard import AsgiApp
-
-
-class ApiPortError(Exception):
-    """The API's port cannot be opened."""
 
 
 def bind_api(host: str, port: int) -> tuple[socket.socket, str]:

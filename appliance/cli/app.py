@@ -1,26 +1,58 @@
-"""All commands; `main` is the entry point `tidegate`."""
+"""All commands; `main` is the entry point `tidegate`.
+
+A command's module is imported when it is asked for: what `serve` needs, `status` does not have to wait for.
+"""
 
 from __future__ import annotations
 
-from typing import Annotated
+import importlib
+from typing import Annotated, Any
 
 import typer
 
 from appliance import __version__
-from appliance.cli import drill, lab
 from appliance.cli.endings import Commands
-from appliance.cli.resources import apply, delete, get
-from appliance.cli.serve import serve
-from appliance.cli.status import status
-from appliance.cli.switchover import switchover
 from appliance.cli.terminal import out
 
+_MODULES = {
+    "serve": "serve",
+    "apply": "resources",
+    "get": "resources",
+    "delete": "resources",
+    "switchover": "switchover",
+    "status": "status",
+    "lab": "lab",
+    "drill": "drill",
+}
+"""Command -> its module in this package, which has a function of the command's name, or an `app` with sub-commands."""
+
+
+class _Imported(Commands):
+    """The commands of `_MODULES`, in that order."""
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - click's
+        return list(_MODULES)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002 - click's
+        if cmd_name not in _MODULES:
+            return None
+        module = importlib.import_module(f"appliance.cli.{_MODULES[cmd_name]}")
+        typed = getattr(module, "app", None)
+        if typed is None:
+            typed = typer.Typer(add_completion=False, context_settings=_HELP)
+            typed.command(cmd_name)(getattr(module, cmd_name))
+        command = typer.main.get_command(typed)
+        command.name = cmd_name
+        return command
+
+
+_HELP = {"help_option_names": ["-h", "--help"]}
 app = typer.Typer(
     name="tidegate",
-    cls=Commands,
+    cls=_Imported,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings=_HELP,
 )
 
 
@@ -37,16 +69,6 @@ def tidegate(
     ] = False,
 ) -> None:
     """A Kafka gateway that rehearses its own disasters."""
-
-
-app.command()(serve)
-app.command()(apply)
-app.command()(get)
-app.command()(delete)
-app.command()(switchover)
-app.command()(status)
-app.add_typer(lab.app, name="lab")
-app.add_typer(drill.app, name="drill")
 
 
 def main() -> None:

@@ -19,7 +19,7 @@ from appliance.lab import Choice
 from appliance.report.summary import ExitCode, Summary
 from appliance.resources.documents import Invalid
 
-app = typer.Typer(help="Rehearse a disaster: run a scenario and judge it.", no_args_is_help=True)
+app = typer.Typer(add_completion=False, help="Rehearse a disaster: run a scenario and judge it.", no_args_is_help=True)
 
 _File = Annotated[Path, typer.Argument(help="The scenario's YAML file.", metavar="FILE", show_default=False)]
 _Files = Annotated[list[Path], typer.Argument(help="Scenarios' YAML files.", metavar="FILE...", show_default=False)]

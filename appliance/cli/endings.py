@@ -8,7 +8,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from appliance.api.server import ApiPortError
+from appliance.api.errors import ApiPortError
 from appliance.cli.terminal import err
 from appliance.control.errors import ControlError, UnfitError
 from appliance.gateway.errors import GatewayError

@@ -23,7 +23,9 @@ from appliance.lab.jarlock import LOCK_PATH, make_lock
 from appliance.lab.processes import last_lines
 from appliance.lab.record import LabRecord, hold, is_held, keep_record, read_record
 
-app = typer.Typer(help="Run Kafka clusters on this machine, to try things on.", no_args_is_help=True)
+app = typer.Typer(
+    add_completion=False, help="Run Kafka clusters on this machine, to try things on.", no_args_is_help=True
+)
 
 _LOG = "up.log"
 _POLL = 0.2

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import errno
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 
 import trio
@@ -47,7 +47,7 @@ class Doors:
         It is open when this returns: there is no wait in which a client could hear of a door that is not there yet.
         Raises PortTaken, which names the port, and for a node what else might serve it.
         """
-        port = door.port if node_id is None else door.brokers.port_of(node_id)
+        port = _port(door, node_id)
         key = (door.host, port)
         there = self._open.get(key)
         if there is not None:
@@ -68,12 +68,15 @@ class Doors:
         opened = self._open[key] = _Open(door, node_id, trio.socket.from_stdlib_socket(sock), trio.CancelScope())
         self._nursery.start_soon(self._accept, opened)
 
-    def close_all_but(self, names: set[str]) -> None:
-        """Close the doors of listeners that are not among these; connections that stand are not touched."""
-        for key, opened in list(self._open.items()):
-            if opened.door.name not in names:
-                del self._open[key]
+    def close_all_but(self, doors: Iterable[Door]) -> None:
+        """Close what does not belong to these listeners as they are now; connections that stand are not touched."""
+        wanted = {door.name: door for door in doors}
+        for (host, port), opened in list(self._open.items()):
+            door = wanted.get(opened.door.name)
+            if door is None or (host, port) != (door.host, _port(door, opened.node_id)):
+                del self._open[host, port]
                 opened.scope.cancel()
+                opened.listener.close()  # now, not when the scope is next run: the port may be asked for again at once
 
     async def _accept(self, opened: _Open) -> None:
         with opened.listener, opened.scope:
@@ -87,6 +90,10 @@ class Doors:
                         await trio.sleep(_BREATHER)
                     continue
                 self._nursery.start_soon(self._serve, opened.door, opened.node_id, plain)
+
+
+def _port(door: Door, node_id: int | None) -> int:
+    return door.port if node_id is None else door.brokers.port_of(node_id)
 
 
 def _clash(door: Door, node_id: int | None, port: int, there: _Open) -> str:

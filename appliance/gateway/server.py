@@ -90,9 +90,10 @@ class Gateway:
 
     def _adopt(self, snapshot: Snapshot) -> None:
         assert self._doors is not None
-        self._doors.close_all_but({door.name for door in snapshot.doors})
+        self._doors.close_all_but(snapshot.doors)
         for door in snapshot.doors:
             self._open_later(door)
+        self._open_node_doors()
         for session in list(self._sessions):
             route = snapshot.routes.get(session.door.virtual_cluster)
             if route is None:

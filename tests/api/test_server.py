@@ -7,7 +7,8 @@ import socket
 import pytest
 import trio
 
-from appliance.api.server import ApiPortError, bind_api, serve_api
+from appliance.api.errors import ApiPortError
+from appliance.api.server import bind_api, serve_api
 from appliance.remote.client import ControlApi
 from appliance.remote.errors import RemoteError, UnreachableError, WrongTokenError
 from tests.api.scene import TOKEN, scene

@@ -1,0 +1,5 @@
+"""What can go wrong before the API answers anyone."""
+
+
+class ApiPortError(Exception):
+    """The API's port cannot be opened."""
