@@ -28,11 +28,16 @@ class RunningGateway:
 
     bootstrap: str
     """What its clients are given."""
-    ports: frozenset[int]
-    """All ports that clients may ever connect to."""
+    node_ports: frozenset[int]
+    """The ports of the nodes' doors."""
     broker_ports: frozenset[int]
     """The ports that they must never connect to."""
     log: Path
+
+    @property
+    def ports(self) -> frozenset[int]:
+        """All ports that clients may ever connect to."""
+        return self.node_ports | {int(self.bootstrap.rpartition(":")[2])}
 
     @property
     def complaints(self) -> list[str]:
@@ -55,7 +60,7 @@ def gateway(three_brokers: BlockingCluster, tmp_path_factory: pytest.TempPathFac
         _wait_ready(process, ready, log)
         yield RunningGateway(
             bootstrap=f"127.0.0.1:{base}",
-            ports=frozenset({base, base + 2, base + 3, base + 4}),
+            node_ports=frozenset({base + 2, base + 3, base + 4}),
             broker_ports=frozenset(int(each.rpartition(":")[2]) for each in three_brokers.bootstrap),
             log=log,
         )
