@@ -103,11 +103,10 @@ def test_mirrormaker_copies_records_and_group_offsets_and_goes_on_after_a_crash(
 @pytest.mark.parametrize(
     ("properties", "message"),
     [
-        ({"process.roles": "gardener"}, "storage tool"),
         ({"log.cleaner.threads": "some"}, "Invalid value some for configuration log.cleaner.threads"),
         ({"advertised.listeners": "PLAINTEXT://0.0.0.0:9"}, "expected"),
     ],
-    ids=["role", "type", "listener"],
+    ids=["type", "listener"],
 )
 async def test_settings_that_kafka_refuses_are_shown_with_the_log(tmp_path, properties, message):
     plan = LabPlan((ClusterPlan("a", properties=properties),))
