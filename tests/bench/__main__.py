@@ -36,7 +36,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         console.print(f"[red]no benchmark without Kafka's jars[/]: {error}", highlight=False, soft_wrap=True)
         return 1
     except (BenchError, LabError) as error:
-        console.print(f"[red]no benchmark[/]: {error}", highlight=False, soft_wrap=True)
+        console.print("[red]no benchmark[/]: ", end="")
+        console.print("\n".join(line[:300] for line in str(error).splitlines()), markup=False, highlight=False)
         return 1
     except KeyboardInterrupt:
         console.print("interrupted; nothing was written")
@@ -73,7 +74,12 @@ async def _run(options: argparse.Namespace, console: Console) -> None:
     screen = Screen(console)
     started = trio.current_time()
     with screen.showing():
-        results, machine = await _measured(plan, screen, profiler)
+        try:
+            results, machine = await _measured(plan, screen, profiler)
+        except (BenchError, LabError):
+            if screen.results is not None:
+                console.print(figures_table(screen.results))  # what was measured before it broke off
+            raise
     console.print(figures_table(results), bars_table(results))
     if profiler is not None:
         _show_profiles(profiler, console)

@@ -77,7 +77,7 @@ def _produce(topic: str, partition: int) -> ProduceRequest:
     builder = DefaultRecordBatchBuilder(2, 0, 0, -1, -1, -1, 1 << 20)
     for offset in range(_RECORDS):
         builder.append(offset, 1_700_000_000_000, None, os.urandom(1024), [])
-    data = PartitionProduceData(index=i32(partition), records=Records(builder.build()))
+    data = PartitionProduceData(index=i32(partition), records=Records.parse(bytes(builder.build())))
     return ProduceRequest(
         acks=i16(-1),
         timeout=i32Timedelta.parse(datetime.timedelta(seconds=30)),
