@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import logging
 
 import trio
 
@@ -23,6 +22,7 @@ from appliance.drills.run_directory import RunDirectory
 from appliance.drills.scenario import Scenario
 from appliance.drills.stage import InconclusiveError, Stage
 from appliance.drills.traffic.client import Site
+from appliance.drills.traffic.client_log import open_client_log
 from appliance.drills.traffic.fleet import open_fleet
 from appliance.drills.traffic.logbook import Logbook
 from appliance.drills.watching import Progress
@@ -95,7 +95,7 @@ class Run:
             raise InconclusiveError(adapted.impossible)
         await create_topics(section, lab, self._progress)
         await describe_clusters(section, lab, self._clock, self._record)
-        with PortLeases() as ports:
+        with PortLeases() as ports, open_client_log(self._directory.logs / "clients.log") as logger:
             resources, bootstrap = declare(
                 section, found_clusters(lab), preserves_offsets=lab.kind == "embedded", port=ports.take
             )
@@ -115,7 +115,7 @@ class Run:
                     lab=lab,
                     gateway=gateway,
                     fleet=fleet,
-                    site=Site(bootstrap, self._directory.path.name, self._logbook, self._client_log()),
+                    site=Site(bootstrap, self._directory.path.name, self._logbook, logger),
                     serving=section.virtual_cluster.cluster,
                 )
                 nursery.start_soon(_watch, stage)
@@ -207,14 +207,6 @@ class Run:
     def _interrupted(self) -> RunEnded:
         self._phases.end(ok=False, detail="cut short")
         return RunEnded(at=self._clock(), outcome="interrupted", detail=self._interruption.reason)
-
-    def _client_log(self) -> logging.Logger:
-        """Return a logger whose lines go to the run's directory alone."""
-        logger = logging.Logger("clients")  # noqa: LOG001 - of this run: nobody else may find or configure it
-        handler = logging.FileHandler(self._directory.logs / "clients.log", delay=True)
-        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-        logger.addHandler(handler)
-        return logger
 
 
 async def _watch(stage: Stage) -> None:
