@@ -38,21 +38,20 @@ class Reading:
         self.end = 0
 
     def room(self, need: int) -> memoryview:
-        """Return the free part of a buffer that has room for `need` bytes from `start` on."""
+        """Return the free part, never empty, of a buffer that has room for `need` bytes from `start` on."""
         if self._buffer is None:
             self._buffer = self._pool.lease()
         held = self.end - self.start
-        if self.start and (
-            not held or len(self._buffer) - self.start < max(need, held + 1) or len(self._buffer) == self.end
-        ):
+        wanted = max(need, held + 1)
+        if self.start and (not held or len(self._buffer) - self.start < wanted):
             self._buffer[:held] = self._buffer[self.start : self.end]
             self.start, self.end = 0, held
-        if len(self._buffer) < need:
-            # Only for a message that somebody wants whole; grown to its size, not beyond.
-            larger = memoryview(bytearray(need))
-            larger[:held] = self._buffer[self.start : self.end]
+        if len(self._buffer) < wanted:
+            # Only for a message that somebody wants whole: grown to its size if that is known, else by doubling.
+            larger = memoryview(bytearray(need or 2 * len(self._buffer)))
+            larger[:held] = self._buffer[:held]
             self._pool.give_back(self._buffer)
-            self._buffer, self.start, self.end = larger, 0, held
+            self._buffer = larger
         return self._buffer[self.end :]
 
     @property
