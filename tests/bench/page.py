@@ -70,7 +70,8 @@ What Tidegate costs, against the same clients connected directly and through a b
 does nothing but relay (`tests/bench/bare_relay.py`): the relay is what a Kafka proxy in Python pays at least, the
 difference to it is what the gateway adds.
 
-Measured on {when:%Y-%m-%d}, revision {machine.revision}, in {minutes:.0f} minutes, by `make bench`.
+Measured on {when:%Y-%m-%d}, revision {machine.revision}, in {minutes:.0f} minutes, by
+`.venv/bin/python -m tests.bench --rounds {plan.rounds} --megabytes {plan.megabytes} --trips {plan.trips}`.
 
 ## Bars
 
