@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import NamedTuple
 
 from appliance.exchange.topology import HostPort, Knowledge, Node
@@ -48,6 +48,8 @@ CARRIERS: Mapping[int, tuple[_Carrier, ...]] = {
     Api.SHARE_ACKNOWLEDGE: (_Carrier(0, *_ENDPOINTS),),
 }
 
+_KINDS = 4096
+"""How many kinds of message to remember something of: the numbers come from clients."""
 _TAG_HEAD = 7
 """Among the fields of a walk: the tagged field that holds the nodes, where one does."""
 
@@ -62,13 +64,13 @@ class Rewritten:
     """Some node was not known, or known elsewhere: its door has to be open before the client reads this answer."""
 
 
-@cache
+@lru_cache(maxsize=_KINDS)
 def carries_addresses(api_key: int, api_version: int) -> bool:
     """Return whether answers of this kind may name nodes."""
     return _carrier(api_key, api_version) is not None
 
 
-@cache
+@lru_cache(maxsize=_KINDS)
 def understood(api_key: int, api_version: int) -> bool:
     """Return whether there is a layout for this kind: an address-carrying answer without one cannot be let through."""
     known = known_versions(api_key)
@@ -132,7 +134,7 @@ def _resized(body: Buffer, places: list[Place], edits: list[Edit]) -> list[Edit]
     return edits
 
 
-@cache
+@lru_cache(maxsize=_KINDS)
 def _carrier(api_key: int, api_version: int) -> _Carrier | None:
     for each in CARRIERS.get(api_key, ()):
         if each.since <= api_version <= each.until:

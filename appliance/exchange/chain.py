@@ -5,6 +5,7 @@ from __future__ import annotations
 from appliance.exchange.interceptor import Interceptor
 
 Wanting = tuple[Interceptor, ...]
+_KINDS = 4096
 
 
 class Chain:
@@ -21,7 +22,7 @@ class Chain:
         wanting = self._requests.get(kind)
         if wanting is None:
             wanting = tuple(each for each in self._interceptors if each.wants_request(*kind))
-            self._requests[kind] = wanting
+            _remember(self._requests, kind, wanting)
         return wanting
 
     def of_response(self, api_key: int, api_version: int) -> Wanting:
@@ -31,5 +32,12 @@ class Chain:
         wanting = self._responses.get(kind)
         if wanting is None:
             wanting = tuple(each for each in reversed(self._interceptors) if each.wants_response(*kind))
-            self._responses[kind] = wanting
+            _remember(self._responses, kind, wanting)
         return wanting
+
+
+def _remember(known: dict[tuple[int, int], Wanting], kind: tuple[int, int], wanting: Wanting) -> None:
+    # The numbers come from clients: a hostile one must not fill the memory with them.
+    if len(known) >= _KINDS:
+        known.clear()
+    known[kind] = wanting

@@ -21,6 +21,7 @@ from appliance.exchange.responses import Responses
 from appliance.exchange.snapshot import Route
 from appliance.exchange.step import Step
 from appliance.exchange.topology import Knowledge
+from appliance.wire.apis import name_of
 from appliance.wire.errors import Malformed
 from appliance.wire.walk import Buffer
 
@@ -56,9 +57,13 @@ class Exchange:
         return self._responses.take(buffer, start, end)
 
     def end_of_responses(self) -> None:
-        """Take note that the broker sends no more. Raises Malformed where it stopped within a response."""
+        """Take note that the broker sends no more. Raises Malformed where it still owes an answer, or part of one."""
         if self._responses.within_frame:
             raise Malformed("the broker closed its connection in the middle of a response")
+        owed = self.ledger.head()
+        if owed is not None:
+            what = f"{name_of(owed.api_key)} version {owed.api_version}"
+            raise Malformed(f"the broker closed its connection without an answer to {what}")
 
     def local_answers(self) -> list[bytes]:
         """Return the gateway's own answers that may go to the client now."""

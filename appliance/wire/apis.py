@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import IntEnum
-from functools import cache
+from functools import cache, lru_cache
 
 from kio.index import load_request_schema
 from kio.schema.index import api_key_map, schema_name_map
@@ -40,6 +40,10 @@ NAMES: dict[int, str] = {
 KEYS: dict[str, int] = {name: key for key, name in NAMES.items()}
 
 
+_KINDS = 4096
+"""More kinds of message than Kafka has; kinds are numbers from the wire, so what is remembered of them has a limit."""
+
+
 def name_of(api_key: int) -> str:
     """Return the API's name, or `api 4711` for a key from the future."""
     return NAMES.get(api_key, f"api {api_key}")
@@ -55,7 +59,7 @@ def known_versions(api_key: int) -> tuple[int, int] | None:
     return min(versions), max(versions)
 
 
-@cache
+@lru_cache(maxsize=_KINDS)
 def request_header_version(api_key: int, api_version: int) -> int:
     """Return the version of the request header (KIP-482): 2 where the API version is flexible, otherwise 1.
 
@@ -69,7 +73,7 @@ def request_header_version(api_key: int, api_version: int) -> int:
     return int(load_request_schema(api_key, api_version).__header_schema__.__version__)
 
 
-@cache
+@lru_cache(maxsize=_KINDS)
 def response_header_version(api_key: int, api_version: int) -> int:
     """Return the version of the response header: 1 where flexible, but always 0 for ApiVersions (KIP-511)."""
     if api_key == Api.API_VERSIONS:

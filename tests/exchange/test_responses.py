@@ -42,6 +42,15 @@ def test_what_nobody_looks_into_passes_byte_for_byte_in_any_chunking(bodies: lis
     shell.answer(stream, cuts)
     assert shell.client == stream
     assert len(shell.exchange.ledger) == max(0, len(bodies) - 7)
+
+
+def test_a_broker_that_leaves_at_a_boundary_still_owes_its_answers():
+    shell = Shell()
+    shell.send(heartbeat(1) + heartbeat(2))
+    shell.answer(answer(1))
+    with pytest.raises(Malformed, match="without an answer to Heartbeat version"):
+        shell.exchange.end_of_responses()
+    shell.answer(answer(2))
     shell.exchange.end_of_responses()
 
 
