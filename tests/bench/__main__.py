@@ -32,12 +32,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if sys.platform != "linux":
             raise BenchError("the benchmark reads Linux's /proc and runs nowhere else")
         trio.run(_run, options, console)
-    except JarsUnavailable as error:
-        console.print(f"[red]no benchmark without Kafka's jars[/]: {error}", highlight=False, soft_wrap=True)
-        return 1
     except (BenchError, LabError) as error:
-        console.print("[red]no benchmark[/]: ", end="")
-        console.print("\n".join(line[:300] for line in str(error).splitlines()), markup=False, highlight=False)
+        why = "no benchmark without Kafka's jars" if isinstance(error, JarsUnavailable) else "no benchmark"
+        console.print(f"[red]{why}[/]: ", end="")
+        lines = (line[:300] for line in str(error).splitlines())  # a log's last lines may hold anything
+        console.print("\n".join(lines), markup=False, highlight=False, soft_wrap=True)
         return 1
     except KeyboardInterrupt:
         console.print("interrupted; nothing was written")
