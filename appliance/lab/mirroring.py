@@ -39,7 +39,10 @@ class Mirror:
         # A group id is obligatory, and never used: the partitions are assigned, the positions ours.
         never_a_member = {"group.id": "tidegate-lab", "enable.auto.commit": False, "auto.offset.reset": "earliest"}
         self._consumer = Consumer({**client_settings(source), **never_a_member})
-        self._producer = Producer({**client_settings(target), "linger.ms": 5, "message.timeout.ms": 30_000})
+        # One record a batch: of larger ones the embedded broker reports end offsets that are too low, and whoever waits
+        # for the two clusters' ends to meet would wait for ever.
+        one_by_one = {"linger.ms": 0, "batch.num.messages": 1}
+        self._producer = Producer({**client_settings(target), **one_by_one, "message.timeout.ms": 30_000})
         self._file = positions
         self._positions: dict[str, dict[str, int]] = json.loads(positions.read_text()) if positions.exists() else {}
         self._assigned: set[tuple[str, int]] = set()

@@ -27,6 +27,20 @@ async def test_nothing_is_lost_doubled_or_reordered(name, tmp_path):
     assert all(fault.fired > 0 for fault in summary.faults)
 
 
+async def test_a_blackout_loses_and_doubles_nothing(tmp_path):
+    summary = await _run("blackout", tmp_path)
+    assert (summary.verdict, summary.reasons) == ("pass", [])
+    assert [(fault.type, fault.fired > 0) for fault in summary.faults] == [("outage", True)]
+
+
+async def test_a_careless_producer_doubles_records_and_is_named(tmp_path):
+    summary = await _run("careless-producer", tmp_path)
+    assert (summary.verdict, summary.exit_code) == ("fail", 1)
+    doubled = [row for row in summary.partitions if row.duplicated]
+    assert {row.client for row in doubled} == {"careless"}
+    assert summary.ledger.duplicated == sum(row.duplicated for row in doubled) > 0
+
+
 async def test_without_tags_acknowledged_records_are_absent_and_the_report_names_them(tmp_path):
     summary = await _run("producer-identity-untagged", tmp_path)
     assert (summary.verdict, summary.exit_code) == ("fail", 1)
