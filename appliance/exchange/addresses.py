@@ -64,6 +64,9 @@ class Rewritten:
     """Some node was not known, or known elsewhere: its door has to be open before the client reads this answer."""
 
 
+_NO_NODES = Rewritten([], news=False)
+
+
 @lru_cache(maxsize=_KINDS)
 def carries_addresses(api_key: int, api_version: int) -> bool:
     """Return whether answers of this kind may name nodes."""
@@ -93,6 +96,8 @@ def rewrite(
     """
     walk, names_topics = _walk(api_key, api_version)
     places = walk.places(body, start, end)
+    if not places:
+        return _NO_NODES  # as in every answer to Produce and Fetch without a change of leader
     compact = response_header_version(api_key, api_version) == 1
     edits: list[Edit] = []
     nodes: list[Node] = []

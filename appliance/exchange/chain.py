@@ -2,10 +2,31 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
+from appliance.exchange import addresses
 from appliance.exchange.interceptor import Interceptor
+from appliance.wire.apis import Api
+from appliance.wire.headers import is_known_write
 
 Wanting = tuple[Interceptor, ...]
 _KINDS = 4096
+
+
+class Kind(NamedTuple):
+    """What a connection must know of a kind of message before it looks at it."""
+
+    requests: Wanting
+    """Those that want such requests, in their order."""
+    responses: Wanting
+    """Those that want such responses, in reverse order: what was outermost on the way in is so on the way out."""
+    request_whole: bool
+    """Whether requests are looked into, and so needed whole."""
+    response_whole: bool
+    writes: bool
+    """Whether such requests wait at a fence."""
+    unreadable: bool
+    """Whether answers name nodes in a form that there is no layout for."""
 
 
 class Chain:
@@ -13,31 +34,27 @@ class Chain:
 
     def __init__(self, interceptors: tuple[Interceptor, ...]) -> None:
         self._interceptors = interceptors
-        self._requests: dict[tuple[int, int], Wanting] = {}
-        self._responses: dict[tuple[int, int], Wanting] = {}
+        self._kinds: dict[tuple[int, int], Kind] = {}
 
-    def of_request(self, api_key: int, api_version: int) -> Wanting:
-        """Return those that want such requests, in their order."""
-        kind = (api_key, api_version)
-        wanting = self._requests.get(kind)
-        if wanting is None:
-            wanting = tuple(each for each in self._interceptors if each.wants_request(*kind))
-            _remember(self._requests, kind, wanting)
-        return wanting
+    def kind(self, api_key: int, api_version: int) -> Kind:
+        """Return what is to be done with such messages."""
+        found = self._kinds.get((api_key, api_version))
+        if found is None:
+            if len(self._kinds) >= _KINDS:
+                self._kinds.clear()  # the numbers come from clients: a hostile one must not fill the memory with them
+            found = self._kinds[api_key, api_version] = self._asked(api_key, api_version)
+        return found
 
-    def of_response(self, api_key: int, api_version: int) -> Wanting:
-        """Return those that want such responses, in reverse order: what was outermost on the way in is so on the way
-        out."""
-        kind = (api_key, api_version)
-        wanting = self._responses.get(kind)
-        if wanting is None:
-            wanting = tuple(each for each in reversed(self._interceptors) if each.wants_response(*kind))
-            _remember(self._responses, kind, wanting)
-        return wanting
-
-
-def _remember(known: dict[tuple[int, int], Wanting], kind: tuple[int, int], wanting: Wanting) -> None:
-    # The numbers come from clients: a hostile one must not fill the memory with them.
-    if len(known) >= _KINDS:
-        known.clear()
-    known[kind] = wanting
+    def _asked(self, api_key: int, api_version: int) -> Kind:
+        requests = tuple(each for each in self._interceptors if each.wants_request(api_key, api_version))
+        responses = tuple(each for each in reversed(self._interceptors) if each.wants_response(api_key, api_version))
+        negotiates = api_key == Api.API_VERSIONS
+        names_nodes = addresses.carries_addresses(api_key, api_version)
+        return Kind(
+            requests,
+            responses,
+            request_whole=bool(requests) or negotiates,
+            response_whole=bool(responses) or negotiates or names_nodes,
+            writes=is_known_write(api_key),
+            unreadable=names_nodes and not addresses.understood(api_key, api_version),
+        )

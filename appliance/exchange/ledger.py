@@ -31,6 +31,8 @@ class Entry:
     question: Question | None = None
     local: bytes | None = None
     """The whole response frame, where the gateway answers itself."""
+    looked_into: bool = True
+    """Whether the response is needed whole, or at least walked."""
 
 
 class Ledger:
@@ -61,7 +63,7 @@ class Ledger:
 
     def take_local(self) -> list[bytes]:
         """Strike off and return the gateway's own answers that are due now, in order."""
-        due = []
+        due: list[bytes] = []
         while self._entries and self._entries[0].local is not None:
             due.append(self._entries[0].local)
             self.leave()

@@ -5,14 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from appliance.exchange import addresses, versions
-from appliance.exchange.interceptor import Close, Delay, Interceptor, Replace, Reply
+from appliance.exchange import versions
+from appliance.exchange.chain import Kind
+from appliance.exchange.interceptor import Close, Delay, Replace, Reply
 from appliance.exchange.ledger import Entry
 from appliance.exchange.message import Question
 from appliance.exchange.step import Outgoing, Refused, Step, Then
 from appliance.wire.apis import Api, name_of
 from appliance.wire.errors import Malformed
-from appliance.wire.headers import REQUEST_HEAD, is_known_write, produce_acks, request_header, response_frame
+from appliance.wire.headers import REQUEST_HEAD, produce_acks, produce_acks_at, request_header, response_frame
 from appliance.wire.walk import Buffer
 
 if TYPE_CHECKING:
@@ -27,9 +28,8 @@ class _InHand:
     """A request that is with its interceptors, one of which may have told it to wait."""
 
     question: Question
-    wanting: tuple[Interceptor, ...]
-    answering: tuple[Interceptor, ...]
-    """Those that want the response, from the same snapshot."""
+    kind: Kind
+    """From the snapshot that the request began with."""
     turn: int = 0
     replaced: bool = False
     """The question's body is no longer what stands in the buffer."""
@@ -44,6 +44,9 @@ class Requests:
         """Bytes of the current opaque frame that have not passed yet."""
         self._in_hand: _InHand | None = None
         self._within = False
+        self._head, self._head_version, self._head_acks = b"", -1, 0
+        """What stood behind the correlation id of the last Produce request, up to its acks: a client's next one begins
+        the same, and need not be parsed."""
 
     @property
     def within_frame(self) -> bool:
@@ -68,44 +71,47 @@ class Requests:
             size, api_key, api_version, correlation_id = REQUEST_HEAD.unpack_from(buffer, at)
             if not 10 <= size <= exchange.limits.frame:
                 raise Malformed(_odd_frame(buffer, at, size, exchange.limits.frame))
-            wanting = exchange.route.chain.of_request(api_key, api_version)
-            if self._in_hand is None and exchange.route.fenced and is_known_write(api_key):
+            kind = exchange.route.chain.kind(api_key, api_version)
+            if kind.writes and exchange.route.fenced and self._in_hand is None:
                 return out.step(at, Then.HOLD)
-            if wanting or self._in_hand is not None or api_key == Api.API_VERSIONS:
+            if kind.request_whole or self._in_hand is not None:
                 frame_end = at + 4 + size
                 if frame_end > end:
                     return out.step(at, need=4 + size)
-                then, seconds = self._decide(buffer, at, frame_end, wanting, out)
+                then, seconds = self._decide(buffer, at, frame_end, kind, out)
                 if then is Then.WAIT:
                     return out.step(at, then, seconds=seconds)
                 at = frame_end
                 if then is Then.ANSWER:
                     return out.step(at, then)
                 continue
-            if not self._enter_opaque(buffer, at, min(end, at + 4 + size), Entry(correlation_id, api_key, api_version)):
+            entry = Entry(correlation_id, api_key, api_version, kind.responses, None, None, kind.response_whole)
+            if not self._enter_opaque(buffer, at, min(end, at + 4 + size), entry, kind):
                 return out.step(at)
             self._skip = 4 + size
 
-    def _enter_opaque(self, buffer: Buffer, at: int, end: int, entry: Entry) -> bool:
+    def _enter_opaque(self, buffer: Buffer, at: int, end: int, entry: Entry, kind: Kind) -> bool:
         """Take note of a request that passes as it comes; False where too little of it has come to tell what it
         awaits."""
         if entry.api_key == Api.PRODUCE:
-            acks = self._acks(buffer, at, end)
+            acks = self._acks(buffer, at, end, entry.api_version)
             if acks is None:
                 if end - at >= 4 + REQUEST_HEAD.unpack_from(buffer, at)[0]:
                     raise Malformed("a Produce request ends before its acks")
                 return False
             if not acks:
                 return True
-        entry.interceptors = self._exchange.route.chain.of_response(entry.api_key, entry.api_version)
         if entry.interceptors:
             client_id, knowledge = self._exchange.client_id, self._exchange.knowledge
             entry.question = Question(entry.api_key, entry.api_version, entry.correlation_id, client_id, b"", knowledge)
-        self._enter(entry)
+        self._enter(entry, kind)
         return True
 
-    def _acks(self, buffer: Buffer, at: int, end: int) -> int | None:
+    def _acks(self, buffer: Buffer, at: int, end: int, api_version: int) -> int | None:
         """Return the acks of the Produce request at `at`, None where they have not come yet."""
+        first, head = at + REQUEST_HEAD.size, self._head
+        if api_version == self._head_version and first + len(head) <= end and buffer[first : first + len(head)] == head:
+            return self._head_acks
         if end - at < _CLIENT_ID:
             return None
         length = int.from_bytes(buffer[at + _CLIENT_ID - 2 : at + _CLIENT_ID], "big", signed=True)
@@ -116,37 +122,39 @@ class Requests:
         except Malformed:
             return None  # it ends within the header's tagged fields
         self._exchange.client_id = header.client_id
-        return produce_acks(header.api_version, buffer, header.body, end)
+        acks_at = produce_acks_at(api_version, buffer, header.body, end)
+        if acks_at < 0:
+            return None
+        self._head, self._head_version = bytes(buffer[first : acks_at + 2]), api_version
+        self._head_acks = int.from_bytes(buffer[acks_at : acks_at + 2], "big", signed=True)
+        return self._head_acks
 
-    def _enter(self, entry: Entry) -> None:
-        api_key, api_version = entry.api_key, entry.api_version
+    def _enter(self, entry: Entry, kind: Kind) -> None:
         if len(self._exchange.ledger) >= self._exchange.limits.in_flight:
             raise Refused(f"more than {self._exchange.limits.in_flight} requests without a response on one connection")
-        if addresses.carries_addresses(api_key, api_version) and not addresses.understood(api_key, api_version):
+        if kind.unreadable:
             raise Refused(
-                f"the client uses {name_of(api_key)} version {api_version}, which it was not offered: "
+                f"the client uses {name_of(entry.api_key)} version {entry.api_version}, which it was not offered: "
                 "the answer would name brokers in a form that the gateway cannot read"
             )
         self._exchange.ledger.enter(entry)
 
-    def _decide(
-        self, buffer: Buffer, at: int, end: int, wanting: tuple[Interceptor, ...], out: Outgoing
-    ) -> tuple[Then, float]:
+    def _decide(self, buffer: Buffer, at: int, end: int, kind: Kind, out: Outgoing) -> tuple[Then, float]:
         """Take one whole request through its interceptors, from where it had got to if it was told to wait."""
-        in_hand = self._taken_up(buffer, at, end, wanting)
+        in_hand = self._taken_up(buffer, at, end, kind)
         question = in_hand.question
         if question.api_key == Api.API_VERSIONS and question.api_version > versions.newest_api_versions():
             # KIP-511: the answer is in version 0, whatever was asked, and lists what is understood here.
-            return self._answer(question, 0, versions.unsupported(), at, end, out)
-        while in_hand.turn < len(in_hand.wanting):
-            verdict = in_hand.wanting[in_hand.turn].on_request(question)
+            return self._answer(question, 0, versions.unsupported(), at, end, out, kind)
+        while in_hand.turn < len(in_hand.kind.requests):
+            verdict = in_hand.kind.requests[in_hand.turn].on_request(question)
             in_hand.turn += 1
             match verdict:
                 case Delay(seconds):
                     self._in_hand = in_hand
                     return Then.WAIT, seconds
                 case Reply(body):
-                    return self._answer(question, question.api_version, body, at, end, out)
+                    return self._answer(question, question.api_version, body, at, end, out, kind)
                 case Replace(body):
                     question.body = body
                     in_hand.replaced = True
@@ -155,28 +163,27 @@ class Requests:
         self._forward(buffer, at, end, in_hand, out)
         return Then.READ, 0.0
 
-    def _taken_up(self, buffer: Buffer, at: int, end: int, wanting: tuple[Interceptor, ...]) -> _InHand:
+    def _taken_up(self, buffer: Buffer, at: int, end: int, kind: Kind) -> _InHand:
         header = request_header(buffer, at, end)
         body = memoryview(buffer)[header.body : end]
         in_hand, self._in_hand = self._in_hand, None
         if in_hand is None:
             exchange = self._exchange
             exchange.client_id = header.client_id
-            answering = exchange.route.chain.of_response(header.api_key, header.api_version)
-            return _InHand(Question(*header[:4], body, exchange.knowledge), wanting, answering)
+            return _InHand(Question(*header[:4], body, exchange.knowledge), kind)
         if not in_hand.replaced:
             in_hand.question.body = body  # the buffer may have moved while the request waited
         return in_hand
 
     def _answer(
-        self, question: Question, api_version: int, body: bytes | None, at: int, end: int, out: Outgoing
+        self, question: Question, api_version: int, body: bytes | None, at: int, end: int, out: Outgoing, kind: Kind
     ) -> tuple[Then, float]:
         """Answer in the broker's place, in turn; None: the request just vanishes."""
         out.put(at, [], end)
         if body is None:
             return Then.READ, 0.0
         local = response_frame(question.api_key, api_version, question.correlation_id, body)
-        self._enter(Entry(question.correlation_id, question.api_key, api_version, local=local))
+        self._enter(Entry(question.correlation_id, question.api_key, api_version, local=local), kind)
         return Then.ANSWER, 0.0
 
     def _forward(self, buffer: Buffer, at: int, end: int, in_hand: _InHand, out: Outgoing) -> None:
@@ -192,11 +199,14 @@ class Requests:
             if not acks:
                 return
         kept = None
-        if in_hand.wanting or in_hand.answering:
+        kind = in_hand.kind
+        if kind.requests or kind.responses:
             # The buffer is used again long before the response comes.
             kept = question
-            kept.body = bytes(question.body) if in_hand.wanting else b""
-        self._enter(Entry(question.correlation_id, question.api_key, question.api_version, in_hand.answering, kept))
+            kept.body = bytes(question.body) if kind.requests else b""
+        entry = Entry(question.correlation_id, question.api_key, question.api_version, kind.responses, kept)
+        entry.looked_into = kind.response_whole
+        self._enter(entry, kind)
 
 
 def _odd_frame(buffer: Buffer, at: int, size: int, limit: int) -> str:

@@ -61,7 +61,7 @@ class Responses:
 
     def _take(self, buffer: bytearray | memoryview, start: int, end: int) -> Step:
         out, at = Outgoing(buffer, start), start
-        out.put(at, self._exchange.local_answers(), at)
+        self._put_local(at, out)
         while True:
             if self._skip:
                 passing = min(self._skip, end - at)
@@ -80,7 +80,7 @@ class Responses:
                 return out.step(at)
             size, correlation_id = RESPONSE_HEAD.unpack_from(buffer, at)
             entry = self._expected(size, correlation_id)
-            if not self._is_looked_into(entry):
+            if not entry.looked_into:
                 self._skip = 4 + size
                 continue
             frame_end = at + 4 + size
@@ -102,8 +102,11 @@ class Responses:
 
     def _leave(self, at: int, out: Outgoing) -> None:
         """Strike off the response that ends at `at`; the gateway's own answers that were behind it go out now."""
+        self._exchange.ledger.leave()
+        self._put_local(at, out)
+
+    def _put_local(self, at: int, out: Outgoing) -> None:
         ledger = self._exchange.ledger
-        ledger.leave()
         head = ledger.head()
         if head is not None and head.local is not None:
             out.put(at, ledger.take_local(), at)
@@ -117,14 +120,6 @@ class Responses:
         if entry.correlation_id != correlation_id:
             raise Malformed(f"expected the answer to request {entry.correlation_id}, found one to {correlation_id}")
         return entry
-
-    @staticmethod
-    def _is_looked_into(entry: Entry) -> bool:
-        return (
-            bool(entry.interceptors)
-            or entry.api_key == Api.API_VERSIONS
-            or addresses.carries_addresses(entry.api_key, entry.api_version)
-        )
 
     def _check_size(self, size: int, entry: Entry) -> None:
         if size > self._exchange.limits.frame:

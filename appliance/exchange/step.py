@@ -60,5 +60,7 @@ class Outgoing:
 
     def step(self, at: int, then: Then = Then.READ, *, need: int = 0, seconds: float = 0.0) -> Step:
         """Let the buffer up to `at` go as it is, and end the step there."""
-        self.put(at, [], at)
+        if at > self._from:
+            self.pieces.append(memoryview(self._buffer)[self._from : at])
+            self._from = at
         return Step(self.pieces, at, then, need, seconds, self.doors)

@@ -17,7 +17,7 @@ from appliance.exchange.snapshot import Route
 from appliance.exchange.step import Step, Then
 from appliance.gateway.buffers import Buffers, Reading
 from appliance.gateway.feed import SnapshotFeed
-from appliance.gateway.sockets import receive_nowait, send_all
+from appliance.gateway.sockets import receive_nowait, send_all, send_nowait
 from appliance.wire.errors import Malformed
 from appliance.wire.walk import Buffer
 
@@ -160,9 +160,13 @@ class Pair:
         it."""
         if not pieces:
             return
-        try:
-            self._to_client.acquire_nowait()
-        except trio.WouldBlock:
+        if not self._to_client.locked():
+            # As a rule there is one sender, and everything is taken at once: then the lock is not needed.
+            pieces = send_nowait(self._client, pieces)
+            if not pieces:
+                return
+            self._to_client.acquire_nowait()  # before anybody else can run
+        else:
             await self._to_client.acquire()
         try:
             await send_all(self._client, pieces)

@@ -35,19 +35,32 @@ def receive_nowait(sock: socket.socket, into: memoryview) -> int | None:
         return None
 
 
+def send_nowait(sock: socket.socket, pieces: Sequence[Buffer]) -> Sequence[Buffer]:
+    """Send what the peer takes at once, in one call; return what is left. Raises OSError."""
+    try:
+        if len(pieces) == 1:
+            sent = sock.send(pieces[0])
+            if sent == len(pieces[0]):
+                return ()
+        else:
+            sent = sock.sendmsg(pieces[:_IOV_MAX])
+    except (BlockingIOError, InterruptedError):
+        return pieces
+    left = list(pieces)
+    while left and sent >= len(left[0]):
+        sent -= len(left.pop(0))
+    if sent:
+        left[0] = memoryview(left[0])[sent:]
+    return left
+
+
 async def send_all(sock: socket.socket, pieces: Sequence[Buffer]) -> None:
     """Send all pieces in order; waits only where the peer does not take them. Raises OSError."""
-    left = list(pieces)
-    while left:
-        try:
-            sent = sock.sendmsg(left[:_IOV_MAX]) if len(left) > 1 else sock.send(left[0])
-        except (BlockingIOError, InterruptedError):
+    while pieces:
+        left = send_nowait(sock, pieces)
+        if left is pieces:
             await trio.lowlevel.wait_writable(sock)
-            continue
-        while left and sent >= len(left[0]):
-            sent -= len(left.pop(0))
-        if sent:
-            left[0] = memoryview(left[0])[sent:]
+        pieces = left
 
 
 async def connect(host: str, port: int, *, seconds: float) -> socket.socket:

@@ -80,17 +80,21 @@ def produce_acks(api_version: int, frame: Buffer, body: int, end: int) -> int | 
 
     0 means that the broker sends no response at all, which everyone who counts responses must know.
     """
+    at = produce_acks_at(api_version, frame, body, end)
+    return int.from_bytes(frame[at : at + 2], "big", signed=True) if at >= 0 else None
+
+
+def produce_acks_at(api_version: int, frame: Buffer, body: int, end: int) -> int:
+    """Return where the two bytes of acks stand; -1 where they have not come yet."""
     if api_version >= 3:
         if api_version >= 9:
             length, at = compact_length(frame, body, end)
         else:
             length, at = legacy_length(frame, body, end, 2)
         if not at:
-            return None
+            return -1
         body = at + length
-    if end - body < 2:
-        return None
-    return int.from_bytes(frame[body : body + 2], "big", signed=True)
+    return body if end - body >= 2 else -1
 
 
 def _behind_tags(frame: Buffer, at: int, end: int) -> int:

@@ -50,7 +50,7 @@ def test_no_verdict_but_a_pass_is_green(verdict: str) -> None:
 
 def test_properties_say_what_was_run() -> None:
     suite = _suite(render_junit(rehearsal.summary()))
-    found = {each.name: each.value for each in suite.properties()}  # type: ignore[no-untyped-call] # of junitparser
+    found = {each.name: each.value for each in suite.properties()}
     assert suite.name == "planned-switch"
     assert suite.timestamp == rehearsal.STARTED
     assert found["seed"] == "4711"

@@ -30,9 +30,7 @@ def parse_scenario(text: str, source: str) -> Scenario:
     """Return the scenario of a text; `source` is what problems call it. Raises Invalid with all problems."""
     documents = parse_documents(text, source)
     if len(documents) != 1:
-        raise Invalid(
-            [Problem(source, 1, "", f"expected one scenario in a file, found {len(documents)} documents")]
-        )
+        raise Invalid([Problem(source, 1, "", f"expected one scenario in a file, found {len(documents)} documents")])
     document = documents[0]
     problems: list[Problem] = []
     scenario = None

@@ -68,11 +68,7 @@ class _Parts:
         whole = _mapping(document.data)
         lab = _mapping(whole.get("lab"))
         traffic, steps = _sequence(whole.get("traffic")), _sequence(whole.get("steps"))
-        topics = {
-            name: plan
-            for name, each in _mapping(lab.get("topics")).items()
-            if (plan := _read(TopicPlan, each))
-        }
+        topics = {name: plan for name, each in _mapping(lab.get("topics")).items() if (plan := _read(TopicPlan, each))}
         return cls(
             clusters=list(_mapping(lab.get("clusters"))),
             topics=list(_mapping(lab.get("topics"))),
@@ -82,9 +78,7 @@ class _Parts:
             plans=topics,
             replication=_read(Replication, lab.get("replication")),
             virtual_cluster=_read(VirtualClusterPlan, lab.get("virtual_cluster")),
-            clients=[
-                (index, client) for index, each in enumerate(traffic) if (client := _read(Client, each))
-            ],
+            clients=[(index, client) for index, each in enumerate(traffic) if (client := _read(Client, each))],
             steps=[(index, step) for index, each in enumerate(steps) if (step := _read(Step, each))],
             judged=[
                 ((key, index), part)
@@ -110,9 +104,7 @@ def _sequence(data: object) -> Sequence[object]:
 
 
 def _named(items: Sequence[object], key: str) -> list[tuple[int, str]]:
-    return [
-        (index, name) for index, each in enumerate(items) if isinstance(name := _mapping(each).get(key), str)
-    ]
+    return [(index, name) for index, each in enumerate(items) if isinstance(name := _mapping(each).get(key), str)]
 
 
 def _read(kind: type[Part] | TypeAdapter[Part], data: object) -> Part | None:
@@ -252,9 +244,7 @@ def _turns_problems(parts: _Parts) -> Found:
             yield from _one_turns_problems(parts, ("steps", index, "turns"), index, step.turns, order)
 
 
-def _one_turns_problems(
-    parts: _Parts, path: Path_, index: int, turns: Turns, order: Mapping[str, int]
-) -> Found:
+def _one_turns_problems(parts: _Parts, path: Path_, index: int, turns: Turns, order: Mapping[str, int]) -> Found:
     topics: set[str] = set()
     for place, name in enumerate(turns.clients):
         here: Path_ = (*path, "clients", place)

@@ -43,22 +43,16 @@ class FaultAction(Spec):
     def _one(self) -> Self:
         given = [name for name in ("latency", "error", "outage") if getattr(self, name) is not None]
         if len(given) != 1:
-            raise ValueError(
-                f"expected exactly one of latency, error, outage; found {', '.join(given) or 'none'}"
-            )
+            raise ValueError(f"expected exactly one of latency, error, outage; found {', '.join(given) or 'none'}")
         if self.duration <= 0:
             raise ValueError("duration: expected more than 0s")
         if self.outage:
             asked = {"trigger", "apply"} & self.model_fields_set
             asked |= {
-                f"select.{name}"
-                for name in ("apis", "topic", "partitions")
-                if getattr(self.select, name) is not None
+                f"select.{name}" for name in ("apis", "topic", "partitions") if getattr(self.select, name) is not None
             }
             if asked:
-                raise ValueError(
-                    f"an outage strikes connections, not requests: it takes no {', '.join(sorted(asked))}"
-                )
+                raise ValueError(f"an outage strikes connections, not requests: it takes no {', '.join(sorted(asked))}")
         return self
 
     @property
@@ -144,11 +138,7 @@ class LabAction(Spec):
     def cluster(self) -> str | None:
         """Return the cluster that it is done to; None where it is done to replication."""
         return next(
-            (
-                each
-                for each in (self.kill, self.stop, self.pause, self.resume, self.start)
-                if each is not None
-            ),
+            (each for each in (self.kill, self.stop, self.pause, self.resume, self.start) if each is not None),
             None,
         )
 
@@ -182,9 +172,7 @@ class Observe(Spec):
     @model_validator(mode="after")
     def _one(self) -> Self:
         if (self.until is None) == (self.period is None):
-            raise ValueError(
-                f"expected exactly one of until, for; found {'none' if self.until is None else 'both'}"
-            )
+            raise ValueError(f"expected exactly one of until, for; found {'none' if self.until is None else 'both'}")
         if self.period is not None and self.timeout is not None:
             raise ValueError("timeout belongs to until; with for, the time is certain")
         return self
@@ -212,9 +200,7 @@ class Step(Spec):
     def _one(self) -> Self:
         given = [name for name in _ACTIONS if getattr(self, name) is not None]
         if len(given) != 1:
-            raise ValueError(
-                f"expected exactly one of {', '.join(_ACTIONS)}; found {', '.join(given) or 'none'}"
-            )
+            raise ValueError(f"expected exactly one of {', '.join(_ACTIONS)}; found {', '.join(given) or 'none'}")
         if self.background and self.fault is None:
             raise ValueError(f"only a fault lasts in the background, not {given[0]}")
         return self

@@ -70,19 +70,13 @@ class Produce(Spec):
     def _possible(self) -> Self:
         if self.idempotent:
             if self.acks != "all":
-                raise ValueError(
-                    f"an idempotent producer needs acks: all, found {self.acks}: say idempotent: false"
-                )
+                raise ValueError(f"an idempotent producer needs acks: all, found {self.acks}: say idempotent: false")
             if self.retries == 0:
                 raise ValueError("an idempotent producer needs retries, found 0: say idempotent: false")
             if self.in_flight is not None and self.in_flight > 5:
-                raise ValueError(
-                    f"an idempotent producer has at most 5 requests in flight, found {self.in_flight}"
-                )
+                raise ValueError(f"an idempotent producer has at most 5 requests in flight, found {self.in_flight}")
         if self.delivery_timeout <= 0:
-            raise ValueError(
-                "delivery_timeout: expected more than 0s: a record that is never given up is never judged"
-            )
+            raise ValueError("delivery_timeout: expected more than 0s: a record that is never given up is never judged")
         return self
 
     @property
