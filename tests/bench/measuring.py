@@ -73,7 +73,7 @@ class Bench:
                 self._tell(f"warming up: {way.side}")
                 await self._work(way, "warm-up", _WARM_UP_BYTES, works, keep=False)
         if Phase.LATENCY in plan.phases:
-            await self._cluster.create_topic("latency")
+            await self._cluster.create_topic("latency", replication_factor=1)
         for number in range(plan.rounds):
             if works:
                 for way in self._in_turn(number):

@@ -14,6 +14,7 @@ from typing import NamedTuple
 import confluent_kafka
 
 from tests.bench.figures import Phase, Results, Side, Spread, bars
+from tests.bench.load import TURN, WARMING
 from tests.bench.measuring import CONNECTIONS, PARTITIONS, PING_BYTES, RECORD_BYTES, Plan
 from tests.bench.screen import found, in_words, rows
 from tests.bench.sides import ROOT
@@ -105,7 +106,8 @@ their own, throughput ratios would be nearer to 1.
   behind it.
 - Sides take turns within a round, each round begins with another one; one smaller round before the first warms all up.
 - **Round trip**: {plan.trips} records of {PING_BYTES} bytes a side and round, one in flight, `linger.ms=0`, `acks=all`,
-  one partition, from `produce` to the delivery report. The sides take turns record by record. Added is minus direct of
+  one partition without followers (their fetches would be most of what is measured), from `produce` to the delivery
+  report. The sides take turns of {TURN} records; the first {WARMING} of a turn are not counted. Added is minus direct of
   the same round.
 - **CPU** is the CPU time, all threads, of the relay's or gateway's process during the measurement (the scheduler's
   count, of which `/proc/PID/stat` is the rounded form).
