@@ -107,8 +107,8 @@ their own, throughput ratios would be nearer to 1.
 - Sides take turns within a round, each round begins with another one; one smaller round before the first warms all up.
 - **Round trip**: {plan.trips} records of {PING_BYTES} bytes a side and round, one in flight, `linger.ms=0`, `acks=all`,
   one partition without followers (their fetches would be most of what is measured), from `produce` to the delivery
-  report. The sides take turns of {TURN} records; the first {WARMING} of a turn are not counted. Added is minus direct of
-  the same round.
+  report. The sides take turns of {TURN} records; the first {WARMING} of a turn are not counted. Added is minus direct
+  of the same round.
 - **CPU** is the CPU time, all threads, of the relay's or gateway's process during the measurement (the scheduler's
   count, of which `/proc/PID/stat` is the rounded form).
 - **RSS**: `VmRSS` after all of the above, with {CONNECTIONS} connections open, each of which has done ApiVersions,
