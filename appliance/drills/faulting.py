@@ -80,7 +80,7 @@ async def rehearse(stage: Stage, step: Step) -> str:
         await stage.gateway.api.put(fault.model_copy(update={"spec": later}))
         await stage.gateway.api.delete("faults", step.id)
     except RefusedError as error:
-        return "; ".join([str(error), *error.problems])
+        return str(error)
     return ""
 
 

@@ -40,8 +40,12 @@ async def switch(stage: Stage, plan: Switchover) -> str:
 
 
 def _tell(stage: Stage, answer: SwitchoverAnswer, told: int, asked: float) -> int:
-    """Record what is new in the history. Times are the gateway's own, counted from when it was asked."""
-    for transition in answer.history[told:]:
+    """Record the states that are behind it, for the detail of the one that it is in still changes.
+
+    Times are the gateway's own, counted from when it was asked.
+    """
+    settled = answer.history if answer.over else answer.history[:-1]
+    for transition in settled[told:]:
         stage.record.add(
             SwitchoverProgressed(
                 at=round(asked + transition.seconds, 6),
@@ -50,7 +54,7 @@ def _tell(stage: Stage, answer: SwitchoverAnswer, told: int, asked: float) -> in
                 detail=transition.detail,
             )
         )
-    return len(answer.history)
+    return len(settled)
 
 
 def _owe_the_end_of_replication(stage: Stage) -> None:
