@@ -1,13 +1,4 @@
-"""One client connection and its upstream connection, without the sockets.
-
-The shell reads bytes into a buffer and asks `requests` (client to broker) or `responses` (broker to client) what to do
-with them; the answer is a `Step`: bytes to send on, up to where the buffer is used up, and perhaps something to do
-before going on. Most frames are opaque: they are entered in the ledger and pass as they arrive, without being held or
-looked into. A frame that somebody wants to see is asked for whole (`Step.need`).
-
-Rules of this file and its two halves: no clock, no sockets, no waiting; the buffer belongs to the caller and is kept
-from one call to the next only as far as it is copied; whatever bytes come, the only exception is Malformed.
-"""
+"""What both directions of a connection pair share."""
 
 from __future__ import annotations
 
@@ -16,19 +7,13 @@ from dataclasses import dataclass, field
 from appliance.exchange.addresses import Advertise
 from appliance.exchange.ledger import Ledger
 from appliance.exchange.limits import Limits
-from appliance.exchange.requests import Requests
-from appliance.exchange.responses import Responses
 from appliance.exchange.snapshot import Route
-from appliance.exchange.step import Step
 from appliance.exchange.topology import Knowledge
-from appliance.wire.apis import name_of
-from appliance.wire.errors import Malformed
-from appliance.wire.walk import Buffer
 
 
 @dataclass
-class Exchange:
-    """The state of one connection pair. `route` may be replaced between two calls; requests under way keep theirs."""
+class Connection:
+    """The state of one connection pair. `route` may be replaced between two steps; requests under way keep theirs."""
 
     route: Route
     knowledge: Knowledge
@@ -39,32 +24,3 @@ class Exchange:
         self.ledger = Ledger()
         self.client_id = ""
         """The client id last heard in a request that was looked into."""
-        self._requests = Requests(self)
-        self._responses = Responses(self)
-
-    def requests(self, buffer: Buffer, start: int, end: int) -> Step:
-        """Say what to do with the client's bytes `buffer[start:end]`. Raises Malformed."""
-        return self._requests.take(buffer, start, end)
-
-    def end_of_requests(self) -> None:
-        """Take note that the client sends no more. Raises Malformed where it stopped within a request."""
-        if self._requests.within_frame:
-            raise Malformed("the client closed its connection in the middle of a request")
-
-    def responses(self, buffer: bytearray | memoryview, start: int, end: int) -> Step:
-        """Say what to do with the broker's bytes `buffer[start:end]`, which may be changed in place. Raises
-        Malformed."""
-        return self._responses.take(buffer, start, end)
-
-    def end_of_responses(self) -> None:
-        """Take note that the broker sends no more. Raises Malformed where it still owes an answer, or part of one."""
-        if self._responses.within_frame:
-            raise Malformed("the broker closed its connection in the middle of a response")
-        owed = self.ledger.head()
-        if owed is not None:
-            what = f"{name_of(owed.api_key)} version {owed.api_version}"
-            raise Malformed(f"the broker closed its connection without an answer to {what}")
-
-    def local_answers(self) -> list[bytes]:
-        """Return the gateway's own answers that may go to the client now."""
-        return self.ledger.take_local()

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from appliance.exchange import versions
 from appliance.exchange.chain import Kind
+from appliance.exchange.connection import Connection
 from appliance.exchange.interceptor import Close, Delay, Replace, Reply
 from appliance.exchange.ledger import Entry
 from appliance.exchange.message import Question
@@ -15,9 +15,6 @@ from appliance.wire.apis import Api, name_of
 from appliance.wire.errors import Malformed
 from appliance.wire.headers import REQUEST_HEAD, produce_acks, produce_acks_at, request_header, response_frame
 from appliance.wire.walk import Buffer
-
-if TYPE_CHECKING:
-    from appliance.exchange.connection import Exchange
 
 _CLIENT_ID = REQUEST_HEAD.size + 2
 """Where the client id's characters begin, behind its length."""
@@ -36,10 +33,10 @@ class _InHand:
 
 
 class Requests:
-    """One direction of an Exchange."""
+    """One direction of a connection."""
 
-    def __init__(self, exchange: Exchange) -> None:
-        self._exchange = exchange
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
         self._skip = 0
         """Bytes of the current opaque frame that have not passed yet."""
         self._in_hand: _InHand | None = None
@@ -60,7 +57,7 @@ class Requests:
         return step
 
     def _take(self, buffer: Buffer, start: int, end: int) -> Step:
-        exchange, out, at = self._exchange, Outgoing(buffer, start), start
+        connection, out, at = self._connection, Outgoing(buffer, start), start
         while True:
             if self._skip:
                 passing = min(self._skip, end - at)
@@ -69,10 +66,10 @@ class Requests:
             if end - at < REQUEST_HEAD.size:
                 return out.step(at)
             size, api_key, api_version, correlation_id = REQUEST_HEAD.unpack_from(buffer, at)
-            if not 10 <= size <= exchange.limits.frame:
-                raise Malformed(_odd_frame(buffer, at, size, exchange.limits.frame))
-            kind = exchange.route.chain.kind(api_key, api_version)
-            if kind.writes and exchange.route.fenced and self._in_hand is None:
+            if not 10 <= size <= connection.limits.frame:
+                raise Malformed(_odd_frame(buffer, at, size, connection.limits.frame))
+            kind = connection.route.chain.kind(api_key, api_version)
+            if kind.writes and connection.route.fenced and self._in_hand is None:
                 return out.step(at, Then.HOLD)
             if kind.request_whole or self._in_hand is not None:
                 frame_end = at + 4 + size
@@ -102,7 +99,7 @@ class Requests:
             if not acks:
                 return True
         if entry.interceptors:
-            client_id, knowledge = self._exchange.client_id, self._exchange.knowledge
+            client_id, knowledge = self._connection.client_id, self._connection.knowledge
             entry.question = Question(entry.api_key, entry.api_version, entry.correlation_id, client_id, b"", knowledge)
         self._enter(entry, kind)
         return True
@@ -121,7 +118,7 @@ class Requests:
             header = request_header(buffer, at, end)
         except Malformed:
             return None  # it ends within the header's tagged fields
-        self._exchange.client_id = header.client_id
+        self._connection.client_id = header.client_id
         acks_at = produce_acks_at(api_version, buffer, header.body, end)
         if acks_at < 0:
             return None
@@ -130,14 +127,16 @@ class Requests:
         return self._head_acks
 
     def _enter(self, entry: Entry, kind: Kind) -> None:
-        if len(self._exchange.ledger) >= self._exchange.limits.in_flight:
-            raise Refused(f"more than {self._exchange.limits.in_flight} requests without a response on one connection")
+        if len(self._connection.ledger) >= self._connection.limits.in_flight:
+            raise Refused(
+                f"more than {self._connection.limits.in_flight} requests without a response on one connection"
+            )
         if kind.unreadable:
             raise Refused(
                 f"the client uses {name_of(entry.api_key)} version {entry.api_version}, which it was not offered: "
                 "the answer would name brokers in a form that the gateway cannot read"
             )
-        self._exchange.ledger.enter(entry)
+        self._connection.ledger.enter(entry)
 
     def _decide(self, buffer: Buffer, at: int, end: int, kind: Kind, out: Outgoing) -> tuple[Then, float]:
         """Take one whole request through its interceptors, from where it had got to if it was told to wait."""
@@ -168,9 +167,9 @@ class Requests:
         body = memoryview(buffer)[header.body : end]
         in_hand, self._in_hand = self._in_hand, None
         if in_hand is None:
-            exchange = self._exchange
-            exchange.client_id = header.client_id
-            return _InHand(Question(*header[:4], body, exchange.knowledge), kind)
+            connection = self._connection
+            connection.client_id = header.client_id
+            return _InHand(Question(*header[:4], body, connection.knowledge), kind)
         if not in_hand.replaced:
             in_hand.question.body = body  # the buffer may have moved while the request waited
         return in_hand

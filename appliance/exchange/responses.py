@@ -4,9 +4,9 @@ turn."""
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from appliance.exchange import addresses, versions
+from appliance.exchange.connection import Connection
 from appliance.exchange.interceptor import Close, Delay, Replace
 from appliance.exchange.ledger import Entry
 from appliance.exchange.message import Answer
@@ -17,9 +17,6 @@ from appliance.wire.editing import spliced
 from appliance.wire.errors import Malformed
 from appliance.wire.headers import RESPONSE_HEAD, response_body
 from appliance.wire.walk import Buffer
-
-if TYPE_CHECKING:
-    from appliance.exchange.connection import Exchange
 
 _HELD = 64 * 1024
 """Fetch responses up to this size are held until they are whole: their node endpoints can then be rewritten, not
@@ -38,10 +35,10 @@ class _InHand:
 
 
 class Responses:
-    """The other direction of an Exchange."""
+    """The other direction of a connection."""
 
-    def __init__(self, exchange: Exchange) -> None:
-        self._exchange = exchange
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
         self._skip = 0
         """Bytes of the current opaque frame that have not passed yet."""
         self._fetch: PassingFetch | None = None
@@ -102,17 +99,17 @@ class Responses:
 
     def _leave(self, at: int, out: Outgoing) -> None:
         """Strike off the response that ends at `at`; the gateway's own answers that were behind it go out now."""
-        self._exchange.ledger.leave()
+        self._connection.ledger.leave()
         self._put_local(at, out)
 
     def _put_local(self, at: int, out: Outgoing) -> None:
-        ledger = self._exchange.ledger
+        ledger = self._connection.ledger
         head = ledger.head()
         if head is not None and head.local is not None:
             out.put(at, ledger.take_local(), at)
 
     def _expected(self, size: int, correlation_id: int) -> Entry:
-        entry = self._exchange.ledger.head()
+        entry = self._connection.ledger.head()
         if size < 4:
             raise Malformed(f"expected a response, found a frame of {size} bytes")
         if entry is None:
@@ -122,8 +119,8 @@ class Responses:
         return entry
 
     def _check_size(self, size: int, entry: Entry) -> None:
-        if size > self._exchange.limits.frame:
-            limit = self._exchange.limits.frame
+        if size > self._connection.limits.frame:
+            limit = self._connection.limits.frame
             raise Malformed(f"a {name_of(entry.api_key)} response of {size} bytes is over the limit of {limit}")
 
     @staticmethod
@@ -162,9 +159,9 @@ class Responses:
             return versions.limited(entry.api_version, body, 0, len(body))
         if not addresses.carries_addresses(entry.api_key, entry.api_version):
             return None
-        exchange = self._exchange
+        connection = self._connection
         rewritten = addresses.rewrite(
-            entry.api_key, entry.api_version, body, 0, len(body), exchange.knowledge, exchange.advertise
+            entry.api_key, entry.api_version, body, 0, len(body), connection.knowledge, connection.advertise
         )
         out.doors = out.doors or rewritten.news
         return spliced(body, 0, len(body), rewritten.edits) if rewritten.edits else None

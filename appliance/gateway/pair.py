@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 import trio
 
-from appliance.exchange.connection import Exchange
+from appliance.exchange.exchange import Exchange
 from appliance.exchange.snapshot import Route
 from appliance.exchange.step import Step, Then
 from appliance.gateway.buffers import Buffers, Reading

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import trio
 
-from appliance.exchange.connection import Exchange
+from appliance.exchange.exchange import Exchange
 from appliance.exchange.interceptor import Outage
 from appliance.exchange.limits import Limits
 from appliance.exchange.snapshot import Door, Route, Snapshot, Target

@@ -8,7 +8,7 @@ from typing import Literal
 
 import trio
 
-from appliance.exchange.connection import Exchange
+from appliance.exchange.exchange import Exchange
 from appliance.exchange.snapshot import Door, Target
 
 Ending = Literal["moved", "outage", "removed"]

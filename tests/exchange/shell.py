@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
-from appliance.exchange.connection import Exchange
+from appliance.exchange.exchange import Exchange
 from appliance.exchange.interceptor import Interceptor, RequestVerdict, ResponseVerdict
 from appliance.exchange.limits import Limits
 from appliance.exchange.message import Answer, Question

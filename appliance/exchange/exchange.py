@@ -1,0 +1,56 @@
+"""One client connection and its upstream connection, without the sockets.
+
+The shell reads bytes into a buffer and asks `requests` (client to broker) or `responses` (broker to client) what to do
+with them; the answer is a `Step`: bytes to send on, up to where the buffer is used up, and perhaps something to do
+before going on. Most frames are opaque: they are entered in the ledger and pass as they arrive, without being held or
+looked into. A frame that somebody wants to see is asked for whole (`Step.need`).
+
+Rules of this file and its two halves: no clock, no sockets, no waiting; the buffer belongs to the caller and is kept
+from one call to the next only as far as it is copied; whatever bytes come, the only exception is Malformed.
+"""
+
+from __future__ import annotations
+
+from appliance.exchange.connection import Connection
+from appliance.exchange.requests import Requests
+from appliance.exchange.responses import Responses
+from appliance.exchange.step import Step
+from appliance.wire.apis import name_of
+from appliance.wire.errors import Malformed
+from appliance.wire.walk import Buffer
+
+
+class Exchange(Connection):
+    """Both directions of one connection pair, and the state that they share."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._requests = Requests(self)
+        self._responses = Responses(self)
+
+    def requests(self, buffer: Buffer, start: int, end: int) -> Step:
+        """Say what to do with the client's bytes `buffer[start:end]`. Raises Malformed."""
+        return self._requests.take(buffer, start, end)
+
+    def end_of_requests(self) -> None:
+        """Take note that the client sends no more. Raises Malformed where it stopped within a request."""
+        if self._requests.within_frame:
+            raise Malformed("the client closed its connection in the middle of a request")
+
+    def responses(self, buffer: bytearray | memoryview, start: int, end: int) -> Step:
+        """Say what to do with the broker's bytes `buffer[start:end]`, which may be changed in place. Raises
+        Malformed."""
+        return self._responses.take(buffer, start, end)
+
+    def end_of_responses(self) -> None:
+        """Take note that the broker sends no more. Raises Malformed where it still owes an answer, or part of one."""
+        if self._responses.within_frame:
+            raise Malformed("the broker closed its connection in the middle of a response")
+        owed = self.ledger.head()
+        if owed is not None:
+            what = f"{name_of(owed.api_key)} version {owed.api_version}"
+            raise Malformed(f"the broker closed its connection without an answer to {what}")
+
+    def local_answers(self) -> list[bytes]:
+        """Return the gateway's own answers that may go to the client now."""
+        return self.ledger.take_local()
