@@ -50,6 +50,7 @@ class Pair:
         self._open_doors = open_doors
         self._to_client = trio.Lock()
         self._client_ended = False
+        self._turns = 0
         self._failure: Malformed | OSError | None = None
 
     async def run(self) -> None:
@@ -75,37 +76,22 @@ class Pair:
 
     async def _pump_requests(self) -> bool:
         """Returns whether the client, done with asking, is still owed answers."""
-        reading = self._up
-        need = turns = 0
-        while True:
-            count = receive_nowait(self._client, reading.room(need))
-            if count is None:
-                if reading.start == reading.end:
-                    reading.release()
-                await trio.lowlevel.wait_readable(self._client)
-                continue
-            if not count:
-                self.exchange.end_of_requests()
-                self._client_ended = True
-                return len(self.exchange.ledger) > 0
-            reading.end += count
-            turns += 1
-            if turns % _TURNS == 0:
-                await trio.lowlevel.checkpoint()
-            if reading.end - reading.start < need:
-                continue
+        reading, need = self._up, 0
+        while await self._more(self._client, reading, need):
             while True:
                 self.exchange.route = self._route()
                 step = self.exchange.requests(reading.buffer, reading.start, reading.end)
                 if step.pieces:
                     await send_all(self._upstream, step.pieces)
-                reading.start = step.end
-                need = step.need
+                reading.start, need = step.end, step.need
                 if step.then is Then.READ:
                     break
                 await self._before_asking_again(step)
             step.pieces.clear()
             reading.used(reading.start)
+        self.exchange.end_of_requests()
+        self._client_ended = True
+        return len(self.exchange.ledger) > 0
 
     def _route(self) -> Route:
         """Return the route as it is now; one that was removed stays as it was until the session is ended for it."""
@@ -121,32 +107,15 @@ class Pair:
             await self._send_to_client(self.exchange.local_answers())
 
     async def _pump_responses(self) -> bool:
-        reading = self._down
-        need = turns = 0
-        while True:
-            count = receive_nowait(self._upstream, reading.room(need))
-            if count is None:
-                if reading.start == reading.end:
-                    reading.release()
-                await trio.lowlevel.wait_readable(self._upstream)
-                continue
-            if not count:
-                self.exchange.end_of_responses()
-                return False
-            reading.end += count
-            turns += 1
-            if turns % _TURNS == 0:
-                await trio.lowlevel.checkpoint()
-            if reading.end - reading.start < need:
-                continue
+        reading, need = self._down, 0
+        while await self._more(self._upstream, reading, need):
             while True:
                 step = self.exchange.responses(reading.buffer, reading.start, reading.end)
                 if step.doors:
                     # Before anything is awaited: the next connection to hear of these nodes will not find them new.
                     self._open_doors()
                 await self._send_to_client(step.pieces)
-                reading.start = step.end
-                need = step.need
+                reading.start, need = step.end, step.need
                 if step.then is Then.READ:
                     break
                 await trio.sleep(step.seconds)
@@ -154,6 +123,26 @@ class Pair:
             reading.used(reading.start)
             if self._client_ended and not len(self.exchange.ledger):
                 return False
+        self.exchange.end_of_responses()
+        return False
+
+    async def _more(self, sock: socket.socket, reading: Reading, need: int) -> bool:
+        """Read something, and on until `need` bytes are in hand; False at the end of the stream."""
+        while True:
+            count = receive_nowait(sock, reading.room(need))
+            if count is None:
+                if reading.start == reading.end:
+                    reading.release()
+                await trio.lowlevel.wait_readable(sock)
+            elif not count:
+                return False
+            else:
+                reading.end += count
+                self._turns += 1
+                if self._turns % _TURNS == 0:
+                    await trio.lowlevel.checkpoint()
+                if reading.end - reading.start >= need:
+                    return True
 
     async def _send_to_client(self, pieces: Sequence[Buffer]) -> None:
         """Send to the client; one sender at a time and in the order of asking, as both pumps may have something for
