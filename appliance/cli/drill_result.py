@@ -29,9 +29,10 @@ def show_result(console: Console, summary: Summary, directory: Path, file: Path)
     banner = Text(summary.verdict.upper(), style=f"bold {style}")
     lines = Text("\n").join([banner, *(Text(f"- {reason}") for reason in summary.reasons)])
     console.print(Panel(lines, title=Text(summary.title), title_align="left", border_style=style))
-    _show_objectives(console, summary)
-    _show_ledger(console, summary.ledger, summary.surviving_cluster)
-    _show_recovery(console, summary)
+    if summary.clusters:  # else nothing ever ran, and the reasons say all there is
+        _show_objectives(console, summary)
+        _show_ledger(console, summary.ledger, summary.surviving_cluster)
+        _show_recovery(console, summary)
     console.print(Text.assemble(("lab     ", "dim"), summary.lab, f": {summary.lab_note}" if summary.lab_note else ""))
     console.print(Text.assemble(("report  ", "dim"), str(directory / "index.html")), soft_wrap=True)
     repeat = f"tidegate drill run {file} --lab {summary.lab} --seed {summary.seed}"
