@@ -70,7 +70,7 @@ async def test_the_loss_of_a_region_is_what_a_count_of_our_own_finds(tmp_path):
     (directory,) = (tmp_path / "region-loss").iterdir()
     acknowledged = {row.id for row in read_ledger(directory / "ledger.jsonl").writes if row.outcome == "acknowledged"}
     assert len(acknowledged) == summary.ledger.acknowledged
-    assert len(acknowledged - stored) == summary.ledger.lost
+    assert len(acknowledged - stored) == summary.ledger.lost > 0
 
 
 def _ids(bootstrap: list[str], topic: str, partitions: int) -> set[str]:
