@@ -6,7 +6,8 @@ cadence explains.
 
 Recovery counts from a disruption, but a success right after it may have been under way before: what counts
 is the first success after the first *sign* of the disruption, a failure or a gap. A client that shows no
-sign until the next disruption never noticed, and its recovery took 0 s. With several disruptions, each is
+sign until the next disruption was never unstable: its recovery took as long as it paused right then, beyond
+any pause of its calm time, and 0 s if it did not. With several disruptions, each is
 an episode that ends when the client is back, be that after the next one has begun; the report shows the
 worst.
 """
@@ -17,6 +18,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from math import inf
 from statistics import median
 from typing import Literal
 
@@ -209,11 +211,12 @@ def _recovery(
     successes = [at for at in series.successes if begin <= at <= end]
     failures = [at for at in series.failures if begin <= at <= end]
     mine = [at for at in moments if begin <= at <= end]
-    limit = _gap_limit(successes, mine[0] if mine else end)
+    calm = [at for at in successes if at <= (mine[0] if mine else end)]
+    limit = _gap_limit(calm)
     gaps = _gaps(successes, limit, begin, end)
     intervals = [later - earlier for earlier, later in pairwise(successes)]
     owners = [_owner(since, mine, limit / 2) for since, _ in gaps]
-    seen = _Seen(successes, failures, gaps, owners, end)
+    seen = _Seen(successes, failures, gaps, owners, end, limit / 2, _longest_pause(calm))
     gap_open = bool(gaps) and gaps[-1][1] == end and (not successes or successes[-1] < end)
     return ClientRecovery(
         client=started.client,
@@ -226,13 +229,17 @@ def _recovery(
     )
 
 
-def _gap_limit(successes: Sequence[float], undisturbed_until: float) -> float:
-    """Return the silence in seconds that is still the client's own cadence."""
-    calm = [at for at in successes if at <= undisturbed_until]
+def _gap_limit(calm: Sequence[float]) -> float:
+    """Return the silence in seconds that is still the client's own cadence, from its successes in calm."""
     if len(calm) < 3:
         return SHORTEST_GAP_SECONDS
     cadence = median(later - earlier for earlier, later in pairwise(calm))
     return max(SHORTEST_GAP_SECONDS, GAP_FACTOR * cadence)
+
+
+def _longest_pause(calm: Sequence[float]) -> float:
+    """Return the longest time between two successes in calm; without any, no pause is unusual."""
+    return max((later - earlier for earlier, later in pairwise(calm)), default=inf)
 
 
 def _gaps(successes: Sequence[float], limit: float, begin: float, end: float) -> list[tuple[float, float]]:
@@ -262,6 +269,10 @@ class _Seen:
     owners: Sequence[float | None]
     """The disruption that each gap is a sign of; a gap that lasts into a later one is a sign of that too."""
     end: float
+    slack: float
+    """How far from a disruption a pause may begin and still be due to it."""
+    usual: float
+    """The longest pause in calm."""
 
     def episode(self, at: float, until: float) -> Episode:
         """Measure one disruption; a failure is a sign of it until the next one, at `until`."""
@@ -274,7 +285,8 @@ class _Seen:
         if index < len(self.failures) and self.failures[index] < until:
             signs.append(self.failures[index])
         if not signs:
-            return Episode(at, 0.0, 0.0, 0.0, 0.0)
+            pause = self.pause(at)
+            return Episode(at, pause, pause, 0.0, 0.0)
         sign = min(signs)
         index = bisect_right(self.successes, sign)
         first = self.successes[index] - at if index < len(self.successes) else None
@@ -286,6 +298,14 @@ class _Seen:
             first_success_above=max(0.0, self.end - at),
             stable_above=max(0.0, self.end - STABLE_SECONDS - at),
         )
+
+    def pause(self, at: float) -> float:
+        """Return how long after `at` the pause ended that began around it; 0 where there was no unusual one."""
+        first = max(bisect_left(self.successes, at - self.slack) - 1, 0)
+        last = bisect_right(self.successes, at + self.slack)
+        around = pairwise(self.successes[first : last + 1])
+        since, to = max(around, key=lambda each: each[1] - each[0], default=(at, at))
+        return max(to - at, 0.0) if to - since > self.usual else 0.0
 
     def first_stable(self, since: float) -> float | None:
         """Return the first success after `since` that begins a stretch without a failure or a gap."""

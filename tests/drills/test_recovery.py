@@ -176,3 +176,13 @@ def test_availability_is_cut_into_ok_degraded_and_down():
         (29.5, 30.5, "degraded"),
         (30.5, pytest.approx(59.9), "ok"),
     ]
+
+
+def test_a_pause_too_short_to_be_a_gap_is_still_told_as_the_time_that_recovery_took():
+    (episode,) = one(ledger([*steady(0, 20), *steady(20.4, END)]), kill(20.0)).episodes
+    assert (episode.first_success, episode.stable) == (pytest.approx(0.4), pytest.approx(0.4))
+
+
+def test_a_pause_as_long_as_those_of_calm_times_is_no_recovery():
+    (episode,) = one(ledger([*steady(0, 5), *steady(5.5, 20), *steady(20.4, END)]), kill(20.0)).episodes
+    assert (episode.first_success, episode.stable) == (0.0, 0.0)
