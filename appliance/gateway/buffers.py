@@ -6,7 +6,8 @@ connections.
 
 from __future__ import annotations
 
-_SIZE = 512 * 1024
+_SIZE = 256 * 1024
+"""Small enough to stay in the processor's cache from reading to sending: half a megabyte cost a fifth more CPU."""
 _SPARE = 8
 """Buffers kept for the next one who asks."""
 
