@@ -38,15 +38,16 @@ class Pair:
         exchange: Exchange,
         *,
         feed: SnapshotFeed,
-        buffers: Buffers,
+        request_buffers: Buffers,
+        response_buffers: Buffers,
         open_doors: Callable[[], None],
     ) -> None:
         self.exchange = exchange
         self._client = client
         self._upstream = upstream
         self._feed = feed
-        self._up = Reading(buffers)
-        self._down = Reading(buffers)
+        self._up = Reading(request_buffers)
+        self._down = Reading(response_buffers)
         self._open_doors = open_doors
         self._to_client = trio.Lock()
         self._client_ended = False

@@ -16,7 +16,7 @@ from appliance.exchange.interceptor import Outage
 from appliance.exchange.limits import Limits
 from appliance.exchange.snapshot import Door, Route, Snapshot, Target
 from appliance.exchange.topology import HostPort, Knowledge
-from appliance.gateway.buffers import Buffers
+from appliance.gateway.buffers import REQUEST_BYTES, RESPONSE_BYTES, Buffers
 from appliance.gateway.client import ClusterClient, open_client
 from appliance.gateway.discovery import Discovery
 from appliance.gateway.doors import Doors
@@ -54,7 +54,8 @@ class Gateway:
     def __init__(self, feed: SnapshotFeed, *, limits: Limits | None = None) -> None:
         self._feed = feed
         self._limits = limits or Limits()
-        self._buffers = Buffers()
+        self._request_buffers = Buffers(REQUEST_BYTES)
+        self._response_buffers = Buffers(RESPONSE_BYTES)
         self._discovery = Discovery()
         self._sessions: set[Session] = set()
         self._doors: Doors | None = None
@@ -172,7 +173,8 @@ class Gateway:
                 upstream,
                 session.exchange,
                 feed=self._feed,
-                buffers=self._buffers,
+                request_buffers=self._request_buffers,
+                response_buffers=self._response_buffers,
                 open_doors=self._open_node_doors,
             )
             await pair.run()
