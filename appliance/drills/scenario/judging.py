@@ -6,6 +6,7 @@ the sum for records. Probes leave out producers that are idle by their own decla
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, StrictInt, model_validator
@@ -40,7 +41,7 @@ def seconds_text(seconds: float) -> str:
     return f"{seconds:.3f}".rstrip("0").rstrip(".") + "s"
 
 
-class _Bounds(Spec):
+class _Bounds(Spec, ABC):
     name: Label
     client: Glob = "*"
 
@@ -48,9 +49,9 @@ class _Bounds(Spec):
         found = ((sign, getattr(self, key, None)) for key, sign in (("ge", ">="), ("le", "<="), ("eq", "=")))
         return [(sign, value) for sign, value in found if value is not None]
 
+    @abstractmethod
     def text(self, value: float) -> str:
         """Return a measured value with its unit, for people."""
-        raise NotImplementedError
 
     @property
     def target(self) -> str:
