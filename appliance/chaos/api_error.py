@@ -15,8 +15,8 @@ from kio.schema.errors import ErrorCode
 from appliance.chaos.aim import Aim
 from appliance.exchange.interceptor import Replace, Reply, RequestVerdict, ResponseVerdict
 from appliance.exchange.message import Answer, Question
-from appliance.wire.apis import KEYS, Api, known_versions
-from appliance.wire.codec import decode, encode, request_type, response_type
+from appliance.wire.apis import KEYS, Api, understood
+from appliance.wire.codec import decode, element_type, encode, request_type, response_type
 from appliance.wire.errors import Malformed
 from appliance.wire.headers import produce_acks
 
@@ -37,8 +37,7 @@ class ApiError:
         self._memo = f"error/{id(self)}"
 
     def wants_request(self, api_key: int, api_version: int) -> bool:
-        known = known_versions(api_key)
-        return api_key in self._keys and known is not None and known[0] <= api_version <= known[1]
+        return api_key in self._keys and understood(api_key, api_version)
 
     wants_response = wants_request
 
@@ -209,12 +208,8 @@ def _identified(kind: Any, identity: Any) -> dict[str, Any]:
 
 
 def _kinds(kind: Any, outer: str, inner: str) -> tuple[Any, Any]:
-    topic_kind = _element(kind, outer)
-    return topic_kind, _element(topic_kind, inner)
-
-
-def _element(kind: Any, name: str) -> Any:
-    return kind.__dataclass_fields__[name].type.__args__[0]
+    topic_kind = element_type(kind, outer)
+    return topic_kind, element_type(topic_kind, inner)
 
 
 def _without(request: Any, struck: Struck) -> Any:

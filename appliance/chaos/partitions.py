@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 
 from appliance.exchange.message import Question
-from appliance.wire.apis import Api, known_versions, request_header_version
+from appliance.wire.apis import Api, request_header_version, understood
 from appliance.wire.editing import int_at, string_at
 from appliance.wire.walk import Walk, walk_of
 
@@ -19,8 +19,7 @@ _PATHS = {
 
 def has_partitions(api_key: int, api_version: int) -> bool:
     """Return whether `partitions_of` can read requests of this kind."""
-    known = known_versions(api_key)
-    return api_key in PARTITIONED and known is not None and known[0] <= api_version <= known[1]
+    return api_key in PARTITIONED and understood(api_key, api_version)
 
 
 @cache

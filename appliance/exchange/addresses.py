@@ -13,7 +13,7 @@ from functools import cache, lru_cache
 from typing import NamedTuple
 
 from appliance.exchange.topology import HostPort, Knowledge, Node
-from appliance.wire.apis import Api, known_versions, response_header_version
+from appliance.wire.apis import KINDS, Api, response_header_version, understood
 from appliance.wire.editing import Edit, encoded_string, int_at, string_at, varint
 from appliance.wire.errors import Malformed
 from appliance.wire.walk import Buffer, Place, Walk, tag_head, walk_of
@@ -48,8 +48,6 @@ CARRIERS: Mapping[int, tuple[_Carrier, ...]] = {
     Api.SHARE_ACKNOWLEDGE: (_Carrier(0, *_ENDPOINTS),),
 }
 
-_KINDS = 4096
-"""How many kinds of message to remember something of: the numbers come from clients."""
 _TAG_HEAD = 7
 """Among the fields of a walk: the tagged field that holds the nodes, where one does."""
 
@@ -67,17 +65,10 @@ class Rewritten:
 _NO_NODES = Rewritten([], news=False)
 
 
-@lru_cache(maxsize=_KINDS)
+@lru_cache(maxsize=KINDS)
 def carries_addresses(api_key: int, api_version: int) -> bool:
     """Return whether answers of this kind may name nodes."""
     return _carrier(api_key, api_version) is not None
-
-
-@lru_cache(maxsize=_KINDS)
-def understood(api_key: int, api_version: int) -> bool:
-    """Return whether there is a layout for this kind: an address-carrying answer without one cannot be let through."""
-    known = known_versions(api_key)
-    return known is not None and known[0] <= api_version <= known[1]
 
 
 def rewrite(
@@ -139,7 +130,7 @@ def _resized(body: Buffer, places: list[Place], edits: list[Edit]) -> list[Edit]
     return edits
 
 
-@lru_cache(maxsize=_KINDS)
+@lru_cache(maxsize=KINDS)
 def _carrier(api_key: int, api_version: int) -> _Carrier | None:
     for each in CARRIERS.get(api_key, ()):
         if each.since <= api_version <= each.until:

@@ -6,11 +6,10 @@ from typing import NamedTuple
 
 from appliance.exchange import addresses
 from appliance.exchange.interceptor import Interceptor
-from appliance.wire.apis import Api
+from appliance.wire.apis import KINDS, Api, understood
 from appliance.wire.headers import is_known_write
 
 Wanting = tuple[Interceptor, ...]
-_KINDS = 4096
 
 
 class Kind(NamedTuple):
@@ -40,7 +39,7 @@ class Chain:
         """Return what is to be done with such messages."""
         found = self._kinds.get((api_key, api_version))
         if found is None:
-            if len(self._kinds) >= _KINDS:
+            if len(self._kinds) >= KINDS:
                 self._kinds.clear()  # the numbers come from clients: a hostile one must not fill the memory with them
             found = self._kinds[api_key, api_version] = self._asked(api_key, api_version)
         return found
@@ -56,5 +55,5 @@ class Chain:
             request_whole=bool(requests) or negotiates,
             response_whole=bool(responses) or negotiates or names_nodes,
             writes=is_known_write(api_key),
-            unreadable=names_nodes and not addresses.understood(api_key, api_version),
+            unreadable=names_nodes and not understood(api_key, api_version),
         )

@@ -22,7 +22,7 @@ from appliance.exchange.topology import HostPort, Node
 from appliance.gateway.errors import ClusterUnreachable
 from appliance.gateway.sockets import connect, receive_nowait, send_all
 from appliance.wire.apis import Api, name_of
-from appliance.wire.codec import decode, encode, request_type, response_type
+from appliance.wire.codec import decode, element_type, encode, request_type, response_type
 from appliance.wire.errors import Malformed
 from appliance.wire.headers import RESPONSE_HEAD, SIZE, request_frame, response_body
 
@@ -168,8 +168,8 @@ class ClusterClient:
         link = await self._link(self._brokers[leader])
         version = link.version(Api.LIST_OFFSETS)
         kind = request_type(Api.LIST_OFFSETS, version)
-        topic_kind = _element(kind, "topics")
-        partition_kind = _element(topic_kind, "partitions")
+        topic_kind = element_type(kind, "topics")
+        partition_kind = element_type(topic_kind, "partitions")
         asked = tuple(
             topic_kind(
                 name=name,
@@ -192,8 +192,8 @@ class ClusterClient:
         link = await self._link(self._brokers[self._leaders[topic, partition]])
         version = link.version(Api.FETCH)
         kind = request_type(Api.FETCH, version)
-        topic_kind = _element(kind, "topics")
-        partition_kind = _element(topic_kind, "partitions")
+        topic_kind = element_type(kind, "topics")
+        partition_kind = element_type(topic_kind, "partitions")
         wanted = partition_kind(partition=partition, fetch_offset=offset, partition_max_bytes=_FETCH_BYTES)
         answer = await link.ask(
             Api.FETCH,
@@ -312,18 +312,6 @@ class _Link:
     def close(self) -> None:
         self.closed = True
         self._sock.close()
-
-
-def _element(kind: Any, name: str) -> Any:
-    """Return kio's class for the elements of an array field."""
-    declared = kind.__dataclass_fields__[name].type
-    arguments = getattr(declared, "__args__", ())
-    for each in arguments:
-        if hasattr(each, "__dataclass_fields__"):
-            return each
-        if getattr(each, "__args__", ()):
-            return each.__args__[0]
-    raise AssertionError(f"{kind} has no array {name}")
 
 
 def _records(batches: bytes) -> list[KeyValue]:

@@ -40,7 +40,7 @@ NAMES: dict[int, str] = {
 KEYS: dict[str, int] = {name: key for key, name in NAMES.items()}
 
 
-_KINDS = 4096
+KINDS = 4096
 """More kinds of message than Kafka has; kinds are numbers from the wire, so what is remembered of them has a limit."""
 
 
@@ -59,7 +59,14 @@ def known_versions(api_key: int) -> tuple[int, int] | None:
     return min(versions), max(versions)
 
 
-@lru_cache(maxsize=_KINDS)
+@lru_cache(maxsize=KINDS)
+def understood(api_key: int, api_version: int) -> bool:
+    """Return whether there is a layout for messages of this kind."""
+    known = known_versions(api_key)
+    return known is not None and known[0] <= api_version <= known[1]
+
+
+@lru_cache(maxsize=KINDS)
 def request_header_version(api_key: int, api_version: int) -> int:
     """Return the version of the request header (KIP-482): 2 where the API version is flexible, otherwise 1.
 
@@ -73,7 +80,7 @@ def request_header_version(api_key: int, api_version: int) -> int:
     return int(load_request_schema(api_key, api_version).__header_schema__.__version__)
 
 
-@lru_cache(maxsize=_KINDS)
+@lru_cache(maxsize=KINDS)
 def response_header_version(api_key: int, api_version: int) -> int:
     """Return the version of the response header: 1 where flexible, but always 0 for ApiVersions (KIP-511)."""
     if api_key == Api.API_VERSIONS:

@@ -27,6 +27,18 @@ def response_type(api_key: int, api_version: int) -> type[Any]:
     return load_response_schema(api_key, api_version)
 
 
+def element_type(kind: Any, name: str) -> Any:
+    """Return kio's class for the elements of an array field."""
+    declared = kind.__dataclass_fields__[name].type
+    arguments = getattr(declared, "__args__", ())
+    for each in arguments:
+        if hasattr(each, "__dataclass_fields__"):
+            return each
+        if getattr(each, "__args__", ()):
+            return each.__args__[0]
+    raise AssertionError(f"{kind} has no array {name}")
+
+
 def encode(message: Any) -> bytes:
     """Return the bytes of a kio message."""
     out = io.BytesIO()

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from appliance.exchange.addresses import CARRIERS, Rewritten, carries_addresses, rewrite, understood
+from appliance.exchange.addresses import CARRIERS, Rewritten, carries_addresses, rewrite
 from appliance.exchange.topology import Knowledge, Node
-from appliance.wire.apis import NAMES, Api, known_versions
+from appliance.wire.apis import NAMES, Api, known_versions, understood
 from appliance.wire.codec import decode, encode, response_type
 from appliance.wire.editing import spliced
 from appliance.wire.errors import Malformed

@@ -15,7 +15,7 @@ import struct
 
 from appliance.exchange.interceptor import Close, Replace, RequestVerdict, ResponseVerdict
 from appliance.exchange.message import Answer, Question
-from appliance.wire.apis import Api, known_versions
+from appliance.wire.apis import Api, understood
 from appliance.wire.editing import Edit, int_at, spliced
 from appliance.wire.walk import walk_of
 
@@ -43,8 +43,7 @@ class ProducerIdentity:
 
     def on_request(self, question: Question) -> RequestVerdict:
         """Note whether the producer is transactional; a version that cannot be read must not hand out an id."""
-        low, high = known_versions(Api.INIT_PRODUCER_ID) or (0, -1)
-        if not low <= question.api_version <= high:
+        if not understood(Api.INIT_PRODUCER_ID, question.api_version):
             return Close(f"the client uses InitProducerId version {question.api_version}, which it was not offered")
         places = walk_of(Api.INIT_PRODUCER_ID, question.api_version, "request", ("transactional_id",)).places(
             question.body, 0, len(question.body)
