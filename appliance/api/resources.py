@@ -9,7 +9,8 @@ from fastapi import APIRouter, Body, Path, Response
 from appliance.control.errors import UnfitError, UnknownError
 from appliance.control.plane import ControlPlane
 from appliance.remote.answers import Applied, ResourceList
-from appliance.resources.models import PLURALS, Fault, Resource
+from appliance.resources.fault import Fault
+from appliance.resources.kinds import PLURALS, Resource
 
 Plural = Annotated[str, Path(description=f"One of {', '.join(PLURALS)}", examples=["clusters"])]
 

@@ -19,7 +19,8 @@ from appliance.remote.answers import (
     SwitchoverAnswer,
     VirtualClusterStatus,
 )
-from appliance.resources.models import Listener, parse_address
+from appliance.resources.envelope import parse_address
+from appliance.resources.listener import Listener
 
 
 def fault_answer(live: LiveFault) -> FaultAnswer:

@@ -11,7 +11,7 @@ import random
 from collections import Counter
 from dataclasses import dataclass, field
 
-from appliance.resources.models import Select, Trigger
+from appliance.resources.fault import Select, Trigger
 
 
 @dataclass

@@ -11,7 +11,7 @@ from appliance.chaos.legality import LEGAL, error_named, names
 from appliance.chaos.outage import ClusterOutage
 from appliance.chaos.partitions import PARTITIONED
 from appliance.exchange.interceptor import Interceptor, Outage
-from appliance.resources.models import FaultSpec
+from appliance.resources.fault import FaultSpec
 from appliance.wire.apis import KEYS, NAMES
 
 

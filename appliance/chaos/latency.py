@@ -6,7 +6,7 @@ from appliance.chaos.aim import Aim
 from appliance.chaos.partitions import has_partitions, partitions_of
 from appliance.exchange.interceptor import Delay, RequestVerdict, ResponseVerdict
 from appliance.exchange.message import Answer, Question
-from appliance.resources.models import LatencySpec
+from appliance.resources.fault import LatencySpec
 from appliance.wire.apis import KEYS
 
 

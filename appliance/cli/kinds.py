@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from appliance.cli.endings import BadInputError
-from appliance.resources.models import PLURALS
+from appliance.resources.kinds import PLURALS
 
 _SHORT = {"vc": "virtualclusters"}
 

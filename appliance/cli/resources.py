@@ -18,9 +18,13 @@ from appliance.cli.terminal import err, out, table
 from appliance.remote.answers import FaultAnswer
 from appliance.remote.client import ControlApi
 from appliance.remote.errors import RefusedError
+from appliance.resources.cluster import Cluster
 from appliance.resources.documents import load_resources
-from appliance.resources.models import Cluster, Fault, Listener, Resource, VirtualCluster
+from appliance.resources.fault import Fault
+from appliance.resources.kinds import Resource
+from appliance.resources.listener import Listener
 from appliance.resources.units import format_duration
+from appliance.resources.virtual_cluster import VirtualCluster
 
 _ORDER = ("Cluster", "VirtualCluster", "Listener", "Fault")
 """What is referred to comes before what refers to it."""

@@ -18,18 +18,12 @@ from appliance.cli.places import default_state_dir
 from appliance.cli.serving import ApiChoice, Interrupted, serve_until_told
 from appliance.control.catalogue import Declared
 from appliance.control.statedir import StateDir
+from appliance.resources.cluster import Cluster, ClusterSpec
 from appliance.resources.documents import load_resources
-from appliance.resources.models import (
-    Cluster,
-    ClusterSpec,
-    Fault,
-    Listener,
-    ListenerSpec,
-    Metadata,
-    VirtualCluster,
-    VirtualClusterSpec,
-    parse_address,
-)
+from appliance.resources.envelope import Metadata, parse_address
+from appliance.resources.fault import Fault
+from appliance.resources.listener import Listener, ListenerSpec
+from appliance.resources.virtual_cluster import VirtualCluster, VirtualClusterSpec
 
 
 def serve(

@@ -24,7 +24,8 @@ from appliance.gateway.feed import SnapshotFeed
 from appliance.gateway.server import Gateway
 from appliance.policies.standard import standard_interceptors
 from appliance.remote.readiness import OpenListener, Readiness
-from appliance.resources.models import Listener, parse_address
+from appliance.resources.envelope import parse_address
+from appliance.resources.listener import Listener
 
 
 class Interrupted(Exception):

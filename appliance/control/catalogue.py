@@ -7,7 +7,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from appliance.resources.models import Cluster, Listener, VirtualCluster
+from appliance.resources.cluster import Cluster
+from appliance.resources.listener import Listener
+from appliance.resources.virtual_cluster import VirtualCluster
 
 Declared = Cluster | Listener | VirtualCluster
 Identity = tuple[str, str]

@@ -15,7 +15,7 @@ from typing import Literal, Protocol
 
 from appliance.control.errors import ConflictError, UnfitError, UnknownError
 from appliance.exchange.interceptor import Interceptor, Outage
-from appliance.resources.models import Fault, FaultSpec
+from appliance.resources.fault import Fault, FaultSpec
 
 FaultState = Literal["pending", "active", "ended", "lapsed", "removed"]
 KEPT_AFTER_THE_END = 200

@@ -22,7 +22,8 @@ from appliance.control.replication import Gauge, MirrorMakerGauge, OffsetPreserv
 from appliance.control.snapshots import SnapshotMaker, StandardInterceptors, serving_cluster, target_of
 from appliance.control.statedir import Kept, StateDir, restore, with_change
 from appliance.control.switchover import Clocks, Mode, Switchover
-from appliance.resources.models import Fault, FaultSpec, VirtualCluster
+from appliance.resources.fault import Fault, FaultSpec
+from appliance.resources.virtual_cluster import VirtualCluster
 
 Outcome = Literal["created", "changed", "unchanged"]
 log = logging.getLogger("tidegate.control")

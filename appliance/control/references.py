@@ -7,7 +7,10 @@ from dataclasses import dataclass
 from itertools import combinations
 
 from appliance.control.catalogue import Catalogue
-from appliance.resources.models import FaultSpec, Listener, VirtualCluster, parse_address
+from appliance.resources.envelope import parse_address
+from appliance.resources.fault import FaultSpec
+from appliance.resources.listener import Listener
+from appliance.resources.virtual_cluster import VirtualCluster
 
 ANY_HOST = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared, not bound
 

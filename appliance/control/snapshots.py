@@ -9,7 +9,10 @@ from appliance.control.catalogue import Catalogue
 from appliance.control.faults import FaultBoard, LiveFault
 from appliance.exchange.interceptor import Interceptor, Outage
 from appliance.exchange.snapshot import Door, Route, Snapshot, Target
-from appliance.resources.models import Cluster, Listener, VirtualCluster, VirtualClusterSpec, parse_address
+from appliance.resources.cluster import Cluster
+from appliance.resources.envelope import parse_address
+from appliance.resources.listener import Listener
+from appliance.resources.virtual_cluster import VirtualCluster, VirtualClusterSpec
 
 StandardInterceptors = Callable[[VirtualClusterSpec], tuple[Interceptor, ...]]
 

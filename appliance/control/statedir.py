@@ -24,7 +24,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from appliance.control.catalogue import Catalogue, Declared, Identity, identity_of
 from appliance.control.errors import StateError
 from appliance.control.references import members, problems
-from appliance.resources.models import Cluster, Listener, VirtualCluster
+from appliance.resources.cluster import Cluster
+from appliance.resources.listener import Listener
+from appliance.resources.virtual_cluster import VirtualCluster
 
 FILE = "state.json"
 

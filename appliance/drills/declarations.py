@@ -7,16 +7,11 @@ from dataclasses import dataclass
 
 from appliance.drills.scenario.lab import Lab as LabSection
 from appliance.lab.plans import ClusterPlan, LabPlan, ReplicationPlan
-from appliance.resources.models import (
-    BrokerPorts,
-    Cluster,
-    ClusterSpec,
-    Listener,
-    ListenerSpec,
-    Metadata,
-    Resource,
-    VirtualCluster,
-)
+from appliance.resources.cluster import Cluster, ClusterSpec
+from appliance.resources.envelope import Metadata
+from appliance.resources.kinds import Resource
+from appliance.resources.listener import BrokerPorts, Listener, ListenerSpec
+from appliance.resources.virtual_cluster import VirtualCluster
 
 _NODE_IDS_APART = 10
 """Clusters count their nodes from 1, 11, 21, ...: no two brokers of a drill share an id, and reports can tell them."""

@@ -8,7 +8,8 @@ from appliance.drills.scenario.steps import FaultAction, Step
 from appliance.drills.stage import Stage
 from appliance.journal.events import FaultArmed, FaultEnded
 from appliance.remote.errors import RefusedError, RemoteError
-from appliance.resources.models import Fault, FaultSpec, Metadata
+from appliance.resources.envelope import Metadata
+from appliance.resources.fault import Fault, FaultSpec
 from appliance.resources.units import format_duration
 
 RENEWAL_SECONDS = 5.0

@@ -18,7 +18,7 @@ from appliance.drills.run_directory import RunDirectory
 from appliance.lab.processes import GuardedProcess, last_lines, start_guarded
 from appliance.remote.client import ControlApi
 from appliance.remote.readiness import Readiness
-from appliance.resources.models import Resource
+from appliance.resources.kinds import Resource
 
 READY_SECONDS = 30.0
 _END_SECONDS = 10.0

@@ -13,7 +13,7 @@ from types import MappingProxyType
 
 from appliance.exchange.chain import Chain
 from appliance.exchange.interceptor import Interceptor, Outage
-from appliance.resources.models import BrokerPorts
+from appliance.resources.listener import BrokerPorts
 
 NOTHING: Mapping[str, Outage] = MappingProxyType({})
 

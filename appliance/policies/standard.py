@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from appliance.exchange.interceptor import Interceptor
 from appliance.policies.connect.producer_identity import ProducerIdentity
-from appliance.resources.models import VirtualClusterSpec
+from appliance.resources.virtual_cluster import VirtualClusterSpec
 
 
 def standard_interceptors(spec: VirtualClusterSpec) -> tuple[Interceptor, ...]:

@@ -9,7 +9,9 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from appliance.resources.models import FaultSpec, Metadata, Name, Resource
+from appliance.resources.envelope import Metadata, Name
+from appliance.resources.fault import FaultSpec
+from appliance.resources.kinds import Resource
 from appliance.resources.units import Duration
 
 Outcome = Literal["created", "changed", "unchanged"]

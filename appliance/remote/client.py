@@ -28,7 +28,7 @@ from appliance.remote.answers import (
     SwitchoverRequest,
 )
 from appliance.remote.errors import RefusedError, RemoteError, UnreachableError, WrongTokenError
-from appliance.resources.models import PLURALS, Resource
+from appliance.resources.kinds import PLURALS, Resource
 
 DEFAULT_ADDRESS = "127.0.0.1:8474"
 _PLURAL_OF = {kind: plural for plural, kind in PLURALS.items()}

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from appliance.resources.models import Resource
+from appliance.resources.kinds import Resource
 
 Path_ = tuple[str | int, ...]
 Model = TypeVar("Model", bound=BaseModel)

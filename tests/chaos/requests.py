@@ -12,7 +12,7 @@ from kio.schema.errors import ErrorCode
 from appliance.chaos.faults import ArmedFault, arm
 from appliance.exchange.message import Question
 from appliance.exchange.topology import Knowledge
-from appliance.resources.models import FaultSpec
+from appliance.resources.fault import FaultSpec
 from appliance.wire.apis import Api, known_versions
 from appliance.wire.codec import encode, request_type, response_type
 from tests.wire.messages import generated

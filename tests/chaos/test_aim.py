@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from appliance.chaos.aim import Aim
-from appliance.resources.models import Select, Trigger
+from appliance.resources.fault import Select, Trigger
 
 
 def aim(trigger: Trigger | None = None, *, seed: int = 1, name: str = "fault", **select: Any) -> Aim:

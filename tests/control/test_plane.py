@@ -12,7 +12,7 @@ from trio.testing import MockClock
 from appliance.control.errors import ConflictError, UnfitError, UnknownError
 from appliance.control.statedir import StateDir
 from appliance.exchange.snapshot import Door, Target
-from appliance.resources.models import BrokerPorts
+from appliance.resources.listener import BrokerPorts
 from tests.control.world import ORDERS, World, declared, fault, make_plane, running_plane
 
 THIRD = '{kind: Cluster, metadata: {name: third}, spec: {bootstrap: ["10.0.0.9:9092"]}}'

@@ -23,7 +23,8 @@ from appliance.gateway.client import ClusterFacts, KeyValue
 from appliance.gateway.errors import ClusterUnreachable
 from appliance.gateway.server import GatewayFacts
 from appliance.resources.documents import check_resource, parse_documents
-from appliance.resources.models import Fault, Resource
+from appliance.resources.fault import Fault
+from appliance.resources.kinds import Resource
 
 WALL = datetime(2026, 8, 1, 12, 0, tzinfo=UTC)
 

@@ -4,7 +4,9 @@ import pytest
 
 from appliance.drills.declarations import FoundCluster, declare, plan_lab, setting_text
 from appliance.drills.scenario import Lab
-from appliance.resources.models import Cluster, Listener, VirtualCluster
+from appliance.resources.cluster import Cluster
+from appliance.resources.listener import Listener
+from appliance.resources.virtual_cluster import VirtualCluster
 
 _SECTION = Lab.model_validate(
     {

@@ -18,7 +18,7 @@ from appliance.exchange.limits import Limits
 from appliance.exchange.snapshot import Door, Route, Snapshot, Target
 from appliance.gateway.feed import SnapshotFeed
 from appliance.gateway.server import Gateway
-from appliance.resources.models import BrokerPorts
+from appliance.resources.listener import BrokerPorts
 from tests.gateway import messages
 from tests.gateway.scripted_broker import Conversation, ScriptedBroker, scripted_broker
 

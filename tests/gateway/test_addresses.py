@@ -6,7 +6,7 @@ import trio
 from appliance.exchange.snapshot import Target
 from appliance.gateway.errors import PortTaken
 from appliance.harness import BlockingCluster
-from appliance.resources.models import BrokerPorts
+from appliance.resources.listener import BrokerPorts
 from tests.gateway import messages
 from tests.gateway.conftest import Log
 from tests.gateway.scene import Client, Scene, door_on, free_base, running, scene, target_of

@@ -15,7 +15,7 @@ from appliance.resources.documents import (
     plain_document,
     read_documents,
 )
-from appliance.resources.models import Trigger
+from appliance.resources.fault import Trigger
 
 GOOD = """\
 apiVersion: tidegate/v1

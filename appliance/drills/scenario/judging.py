@@ -11,7 +11,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, StrictInt, model_validator
 
-from appliance.resources.models import Spec
+from appliance.resources.envelope import Spec
 from appliance.resources.units import Duration, Rate, Ratio, format_duration
 
 Glob = Annotated[str, Field(min_length=1)]

@@ -6,7 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field, StringConstraints
 
-from appliance.resources.models import Name, Spec, VirtualClusterSpec
+from appliance.resources.envelope import Name, Spec
+from appliance.resources.virtual_cluster import VirtualClusterSpec
 
 TopicName = Annotated[str, StringConstraints(pattern=r"^[a-zA-Z0-9._-]{1,249}$")]
 """A topic's name, as Kafka allows it."""

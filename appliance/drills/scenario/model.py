@@ -10,7 +10,7 @@ from appliance.drills.scenario.judging import Objective, SteadyState
 from appliance.drills.scenario.lab import Lab
 from appliance.drills.scenario.steps import Step
 from appliance.drills.scenario.traffic import Client
-from appliance.resources.models import Name, Spec
+from appliance.resources.envelope import Name, Spec
 from appliance.resources.units import Duration
 
 

@@ -6,16 +6,8 @@ from typing import Literal, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
-from appliance.resources.models import (
-    ErrorSpec,
-    FaultSpec,
-    LatencySpec,
-    Name,
-    OutageSpec,
-    Select,
-    Spec,
-    Trigger,
-)
+from appliance.resources.envelope import Name, Spec
+from appliance.resources.fault import ErrorSpec, FaultSpec, LatencySpec, OutageSpec, Select, Trigger
 from appliance.resources.units import Duration, format_duration
 
 LabVerb = Literal["kill", "stop", "pause", "resume", "start", "stop-replication", "start-replication"]

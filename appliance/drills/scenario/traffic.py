@@ -10,7 +10,7 @@ from typing import Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from appliance.drills.scenario.lab import Settings, TopicName
-from appliance.resources.models import Name, Spec
+from appliance.resources.envelope import Name, Spec
 from appliance.resources.units import Duration, Rate, Size
 
 BASELINE = "baseline"

@@ -15,7 +15,7 @@ from appliance.exchange.message import Answer, Question
 from appliance.exchange.topology import Knowledge
 from appliance.policies.connect.producer_identity import ProducerIdentity, tag_of
 from appliance.policies.standard import standard_interceptors
-from appliance.resources.models import VirtualClusterSpec
+from appliance.resources.virtual_cluster import VirtualClusterSpec
 from appliance.wire.apis import Api, known_versions
 from appliance.wire.codec import decode, encode, request_type, response_type
 from tests.wire.messages import UNKNOWN_TAGS, Written, generated

@@ -9,18 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from appliance.resources.cluster import ClusterSpec
 from appliance.resources.documents import RESOURCE
-from appliance.resources.models import (
-    PLURALS,
-    BrokerPorts,
-    ClusterSpec,
-    FaultSpec,
-    ListenerSpec,
-    Metadata,
-    Trigger,
-    VirtualClusterSpec,
-    parse_address,
-)
+from appliance.resources.envelope import Metadata, parse_address
+from appliance.resources.fault import FaultSpec, Trigger
+from appliance.resources.kinds import PLURALS
+from appliance.resources.listener import BrokerPorts, ListenerSpec
+from appliance.resources.virtual_cluster import VirtualClusterSpec
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,22 @@
+"""All kinds that a user can declare, as one union."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from appliance.resources.cluster import Cluster
+from appliance.resources.fault import Fault
+from appliance.resources.listener import Listener
+from appliance.resources.virtual_cluster import VirtualCluster
+
+Resource = Annotated[Cluster | Listener | VirtualCluster | Fault, Field(discriminator="kind")]
+
+PLURALS: dict[str, str] = {
+    "clusters": "Cluster",
+    "listeners": "Listener",
+    "virtualclusters": "VirtualCluster",
+    "faults": "Fault",
+}
+"""The word in a URL or on the command line -> the kind."""
