@@ -6,7 +6,7 @@ import logging
 import socket
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, closing, suppress
 from dataclasses import dataclass
 
 import trio
@@ -17,12 +17,14 @@ from appliance.exchange.limits import Limits
 from appliance.exchange.snapshot import Door, Route, Snapshot, Target
 from appliance.exchange.topology import HostPort, Knowledge
 from appliance.gateway.buffers import REQUEST_BYTES, RESPONSE_BYTES, Buffers
+from appliance.gateway.channel import PlainChannel
 from appliance.gateway.client import ClusterClient, open_client
 from appliance.gateway.discovery import Discovery
 from appliance.gateway.doors import Doors
 from appliance.gateway.errors import ClusterUnreachable, PortTaken
 from appliance.gateway.feed import SnapshotFeed
 from appliance.gateway.pair import Pair
+from appliance.gateway.reactor import Reactor
 from appliance.gateway.session import Session
 from appliance.gateway.sockets import connect, receive_nowait, reset
 from appliance.wire.errors import Malformed
@@ -56,6 +58,7 @@ class Gateway:
         self._limits = limits or Limits()
         self._request_buffers = Buffers(REQUEST_BYTES)
         self._response_buffers = Buffers(RESPONSE_BYTES)
+        self._reactor = Reactor()
         self._discovery = Discovery()
         self._sessions: set[Session] = set()
         self._doors: Doors | None = None
@@ -67,7 +70,12 @@ class Gateway:
 
         Raises PortTaken where a door of the first snapshot cannot be opened; later ones are logged.
         """
+        with closing(self._reactor):
+            await self._serve(task_status)
+
+    async def _serve(self, task_status: trio.TaskStatus[None]) -> None:
         async with trio.open_nursery() as nursery:
+            await nursery.start(self._reactor.run)
             self._doors = Doors(nursery, self._serve_client)
             snapshot = self._feed.current
             for door in snapshot.doors:
@@ -169,9 +177,10 @@ class Gateway:
         with upstream:
             session.exchange = Exchange(route, knowledge, Advertiser(session.door), self._limits)
             pair = Pair(
-                session.sock,
-                upstream,
+                PlainChannel(session.sock),
+                PlainChannel(upstream),
                 session.exchange,
+                reactor=self._reactor,
                 feed=self._feed,
                 request_buffers=self._request_buffers,
                 response_buffers=self._response_buffers,
