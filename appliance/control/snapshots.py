@@ -75,6 +75,7 @@ def door_of(listener: Listener) -> Door:
         advertise=listener.spec.advertise or host,
         brokers=listener.spec.ports(),
         virtual_cluster=listener.spec.virtual_cluster,
+        limits=listener.spec.limits,
     )
 
 

@@ -15,8 +15,8 @@ import trio
 
 from appliance.exchange.exchange import Exchange
 from appliance.exchange.snapshot import Route
-from appliance.exchange.step import Step, Then
-from appliance.gateway.buffers import Buffers
+from appliance.exchange.step import Refused, Step, Then
+from appliance.gateway.buffers import Memory, Reading
 from appliance.gateway.channel import Channel
 from appliance.gateway.feed import SnapshotFeed
 from appliance.gateway.outlet import Outlet
@@ -63,8 +63,7 @@ class Pair:
         *,
         reactor: Reactor,
         feed: SnapshotFeed,
-        request_buffers: Buffers,
-        response_buffers: Buffers,
+        memory: Memory,
         open_doors: Callable[[], None],
     ) -> None:
         self.exchange = exchange
@@ -75,7 +74,7 @@ class Pair:
         self._upstream = _Side(upstream)
         self._client.pump = Pump(
             client,
-            request_buffers,
+            Reading(memory.requests, memory.budget, reactor.clock, self._evict),
             self._ask_requests,
             self._upstream.outlet,
             pause=self._pause_requests,
@@ -83,12 +82,14 @@ class Pair:
         )
         self._upstream.pump = Pump(
             upstream,
-            response_buffers,
+            Reading(memory.responses, memory.budget, reactor.clock, self._evict),
             self._ask_responses,
             self._client.outlet,
             pause=self._pause_responses,
             end=self._responses_ended,
         )
+        self.active_at = reactor.clock()
+        """When bytes last came, by the reactor's clock."""
         self._client_ended = False
         self._ended = trio.Event()
         self._failure: Exception | None = None
@@ -120,6 +121,7 @@ class Pair:
     def _handler(self, side: _Side) -> Callable[[int], None]:
         def ready(events: int) -> None:
             try:
+                self.active_at = self._reactor.now
                 side.ready(events)
                 self._settle()
             except Exception as error:  # noqa: BLE001 - of this connection, not of the reactor's: `run` raises it
@@ -147,6 +149,11 @@ class Pair:
             if wanted != side.watched:
                 side.watched = wanted
                 self._reactor.change(side.fd, wanted)
+
+    def _evict(self, reason: str) -> None:
+        """End it for somebody else's sake: from within another pair's move, or the gateway's own."""
+        if not self._ended.is_set():
+            self._end(Refused(reason))
 
     def _end(self, failure: Exception | None = None) -> None:
         self._failure = self._failure or failure

@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from appliance.resources.envelope import Address, DeclaredResource, Name, Spec, parse_address
+from appliance.resources.limits import LimitsSpec
 
 
 class BrokerPorts(Spec):
@@ -42,6 +43,7 @@ class ListenerSpec(Spec):
     virtual_cluster: Name
     broker_ports: BrokerPorts | None = None
     """Where absent: the ports after the bootstrap port, up to 1000 of them."""
+    limits: LimitsSpec = LimitsSpec()
 
     def ports(self) -> BrokerPorts:
         """Return the map from node id to port that holds for this listener."""
