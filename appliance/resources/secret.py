@@ -5,13 +5,22 @@ from __future__ import annotations
 import re
 from typing import Annotated, Self
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from appliance.resources.envelope import Spec
 
 Path = Annotated[str, StringConstraints(min_length=1), Field(examples=["/etc/tidegate/secret"])]
 """A path of a file on the gateway's machine."""
-EnvironmentName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+_ENVIRONMENT_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+def _environment_name(text: str) -> str:
+    if not _ENVIRONMENT_NAME.fullmatch(text):
+        raise ValueError("expected the name of an environment variable")  # not repeated: it may be the secret
+    return text
+
+
+EnvironmentName = Annotated[str, AfterValidator(_environment_name)]
 
 PRINCIPAL = "{principal}"
 _SAFE_PRINCIPAL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]*")
