@@ -13,7 +13,7 @@ from appliance.control.armoury import FaultCounts
 from appliance.control.datapath import ClusterView, WorkerFacts
 from appliance.control.edition import Edition
 from appliance.control.snapshots import SnapshotMaker
-from appliance.exchange.snapshot import Target
+from appliance.exchange.route import Target
 from appliance.gateway.feed import SnapshotFeed
 from appliance.gateway.server import Gateway, GatewayFacts
 
