@@ -21,12 +21,13 @@ class SnapshotMaker:
     """Makes snapshots with rising versions, which are this process's own; one per process that has a gateway.
 
     A virtual cluster whose spec did not change keeps its standard interceptors, and what they remember; so does a
-    fault, as long as editions have it.
+    fault, as long as editions have it. `shared_doors`: other processes open the same ports.
     """
 
-    def __init__(self, standard: StandardInterceptors, armoury: Armoury) -> None:
+    def __init__(self, standard: StandardInterceptors, armoury: Armoury, *, shared_doors: bool = False) -> None:
         self.armoury = armoury
         self._standard = standard
+        self._shared_doors = shared_doors
         self._kept: dict[str, tuple[VirtualClusterSpec, tuple[Interceptor, ...]]] = {}
         self._version = 0
 
@@ -46,7 +47,7 @@ class SnapshotMaker:
                 fenced=standing.fenced,
                 outages=_outages(faults),
             )
-        doors = tuple(door_of(listener) for listener in catalogue.listeners.values())
+        doors = tuple(door_of(listener, shared=self._shared_doors) for listener in catalogue.listeners.values())
         return Snapshot(self._version, MappingProxyType(routes), doors)
 
     def _interceptors(self, virtual_cluster: VirtualCluster) -> tuple[Interceptor, ...]:
@@ -67,7 +68,7 @@ def target_of(cluster: Cluster) -> Target:
     return Target(cluster.name, tuple(parse_address(each) for each in cluster.spec.bootstrap))
 
 
-def door_of(listener: Listener) -> Door:
+def door_of(listener: Listener, *, shared: bool = False) -> Door:
     """Return a listener as the data path needs it."""
     host, port = parse_address(listener.spec.bind)
     return Door(
@@ -77,6 +78,7 @@ def door_of(listener: Listener) -> Door:
         advertise=listener.spec.advertise or host,
         brokers=listener.spec.ports(),
         virtual_cluster=listener.spec.virtual_cluster,
+        shared=shared,
     )
 
 

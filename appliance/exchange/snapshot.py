@@ -36,6 +36,8 @@ class Door:
     advertise: str
     brokers: BrokerPorts
     virtual_cluster: str
+    shared: bool = False
+    """Other processes of this gateway listen on the same ports; the kernel deals the connections out."""
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import socket
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, closing, suppress
 from dataclasses import dataclass
 
@@ -25,7 +25,7 @@ from appliance.gateway.errors import ClusterUnreachable, PortTaken
 from appliance.gateway.feed import SnapshotFeed
 from appliance.gateway.pair import Pair
 from appliance.gateway.reactor import Reactor
-from appliance.gateway.session import Session
+from appliance.gateway.session import Ending, Session
 from appliance.gateway.sockets import connect, receive_nowait, reset
 from appliance.wire.errors import Malformed
 
@@ -268,15 +268,12 @@ class Gateway:
             for each in self._sessions
             if each.door.virtual_cluster == virtual_cluster and each.target is not None and each.target != route.target
         ]
-        by_node: dict[int | None, list[Session]] = {}
-        for session in astray:
-            by_node.setdefault(session.node_id, []).append(session)
-        for position, sessions in enumerate(by_node.values()):
-            if position:
-                await trio.sleep(pause)
-            for session in sessions:
-                session.end("moved")
+        await _end_node_by_node(astray, "moved", pause)
         return len(astray)
+
+    async def close_clients(self, *, pause: float = 0.2) -> None:
+        """Close all connections, node by node with a pause between."""
+        await _end_node_by_node(self._sessions, "drained", pause)
 
     def cluster_client(self, target: Target) -> AbstractAsyncContextManager[ClusterClient]:
         """Open a client of the gateway's own to this cluster."""
@@ -291,6 +288,17 @@ class Advertiser:
 
     def __call__(self, node_id: int | None) -> HostPort:
         return self._door.advertise, self._door.port if node_id is None else self._door.brokers.port_of(node_id)
+
+
+async def _end_node_by_node(sessions: Iterable[Session], ending: Ending, pause: float) -> None:
+    by_node: dict[int | None, list[Session]] = {}
+    for session in sessions:
+        by_node.setdefault(session.node_id, []).append(session)
+    for position, at_the_node in enumerate(by_node.values()):
+        if position:
+            await trio.sleep(pause)
+        for session in at_the_node:
+            session.end(ending)
 
 
 async def _swallow(sock: socket.socket) -> None:

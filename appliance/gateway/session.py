@@ -11,7 +11,7 @@ import trio
 from appliance.exchange.exchange import Exchange
 from appliance.exchange.snapshot import Door, Target
 
-Ending = Literal["moved", "outage", "removed"]
+Ending = Literal["moved", "outage", "removed", "drained"]
 
 
 @dataclass(eq=False)
