@@ -57,7 +57,10 @@ log = logging.getLogger("tidegate.fleet")
 
 
 class Worker:
-    """Serves until it is told to end, or nobody is there to tell it. `drain`: seconds for one that SIGTERM asks for."""
+    """Serves until it is told to end, or nobody is there to tell it; owns the link.
+
+    `drain`: seconds for one that SIGTERM asks for.
+    """
 
     def __init__(self, link: Link, drain: float) -> None:
         self._link = link
@@ -76,6 +79,13 @@ class Worker:
 
     async def run(self) -> int:
         """Serve; return the exit status."""
+        try:
+            await self._run()
+        finally:
+            self._link.close()
+        return 1 if self._failed else 0
+
+    async def _run(self) -> None:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._speak)
             nursery.start_soon(self._heed_sigterm)
@@ -83,7 +93,6 @@ class Worker:
             await self._leave.wait()
             await self._served.drain(self._drain)
             nursery.cancel_scope.cancel()
-        return 1 if self._failed else 0
 
     async def _listen(self, nursery: trio.Nursery) -> None:
         try:
