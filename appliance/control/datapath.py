@@ -35,7 +35,8 @@ class WorkerFacts:
 
     number: int
     """From 1 on; a worker that takes a dead one's place takes its number."""
-    pid: int
+    pid: int | None
+    """None: it is dead, and will be replaced."""
     edition: int
     """Version of the edition in effect; 0: none yet."""
     connections: int

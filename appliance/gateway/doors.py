@@ -67,6 +67,8 @@ class Doors:
         try:
             sock.setblocking(False)
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if door.shared:
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
             sock.bind(key)
             sock.listen(_BACKLOG)
         except OSError as error:

@@ -60,11 +60,6 @@ class Session:
         """Writes that went upstream and have no answer yet."""
         return self.exchange.ledger.writes if self.exchange else 0
 
-    @property
-    def quiet(self) -> bool:
-        """Whether the client waits for nothing."""
-        return self.exchange is None or not len(self.exchange.ledger)
-
     def end(self, ending: Ending) -> None:
         """Stop its pumps; what becomes of the client's connection depends on why."""
         if self.ending is None:
