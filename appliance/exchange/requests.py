@@ -13,7 +13,7 @@ from appliance.exchange.message import Question
 from appliance.exchange.step import Outgoing, Refused, Step, Then
 from appliance.wire.apis import Api, name_of
 from appliance.wire.errors import Malformed
-from appliance.wire.headers import REQUEST_HEAD, produce_acks, produce_acks_at, request_header, response_frame
+from appliance.wire.headers import REQUEST_HEAD, SIZE, produce_acks, produce_acks_at, request_header, response_frame
 from appliance.wire.walk import Buffer
 
 _CLIENT_ID = REQUEST_HEAD.size + 2
@@ -64,10 +64,13 @@ class Requests:
                 at += passing
                 self._skip -= passing
             if end - at < REQUEST_HEAD.size:
+                # Behind a frame too small for a header no more bytes need ever come.
+                if end - at >= SIZE.size and not 10 <= SIZE.unpack_from(buffer, at)[0] <= connection.limits.frame:
+                    raise Malformed(_odd_frame(buffer, at, connection.limits.frame))
                 return out.step(at)
             size, api_key, api_version, correlation_id = REQUEST_HEAD.unpack_from(buffer, at)
             if not 10 <= size <= connection.limits.frame:
-                raise Malformed(_odd_frame(buffer, at, size, connection.limits.frame))
+                raise Malformed(_odd_frame(buffer, at, connection.limits.frame))
             kind = connection.route.chain.kind(api_key, api_version)
             if kind.writes and connection.route.fenced and self._in_hand is None:
                 return out.step(at, Then.HOLD)
@@ -208,8 +211,9 @@ class Requests:
         self._enter(entry, kind)
 
 
-def _odd_frame(buffer: Buffer, at: int, size: int, limit: int) -> str:
+def _odd_frame(buffer: Buffer, at: int, limit: int) -> str:
     """Say what those bytes probably are instead of a Kafka request."""
+    (size,) = SIZE.unpack_from(buffer, at)
     head = bytes(buffer[at : at + 5])
     if head[:2] == b"\x16\x03":
         return (
