@@ -10,6 +10,7 @@ from appliance.exchange.connection import Connection
 from appliance.exchange.interceptor import Close, Delay, Replace, Reply
 from appliance.exchange.ledger import Entry
 from appliance.exchange.message import Question
+from appliance.exchange.retired import is_retired, refusal
 from appliance.exchange.step import Outgoing, Refused, Step, Then
 from appliance.wire.apis import Api, name_of
 from appliance.wire.errors import Malformed
@@ -148,6 +149,8 @@ class Requests:
         if question.api_key == Api.API_VERSIONS and question.api_version > versions.newest_api_versions():
             # KIP-511: the answer is in version 0, whatever was asked, and lists what is understood here.
             return self._answer(question, 0, versions.unsupported(), at, end, out, kind)
+        if is_retired(question.api_key, question.api_version):
+            return self._answer(question, question.api_version, _refusal(question), at, end, out, kind)
         while in_hand.turn < len(in_hand.kind.requests):
             verdict = in_hand.kind.requests[in_hand.turn].on_request(question)
             in_hand.turn += 1
@@ -209,6 +212,16 @@ class Requests:
         entry = Entry(question.correlation_id, question.api_key, question.api_version, kind.responses, kept)
         entry.looked_into = kind.response_whole
         self._enter(entry, kind)
+
+
+def _refusal(question: Question) -> bytes:
+    body = refusal(question.api_version, question.body)
+    if body is None:
+        raise Refused(
+            f"the client writes with Produce version {question.api_version}, which Kafka has retired (KIP-896), and "
+            "with acks=0, so that no answer can tell it: use a client of Kafka 0.11 or newer"
+        )
+    return body
 
 
 def _odd_frame(buffer: Buffer, at: int, limit: int) -> str:
