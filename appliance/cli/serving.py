@@ -14,9 +14,13 @@ import trio
 from appliance.api.errors import ApiPortError
 from appliance.chaos.faults import arm
 from appliance.cli.terminal import out
+from appliance.control.armoury import Armoury
 from appliance.control.catalogue import Declared
+from appliance.control.datapath import DataPath
 from appliance.control.errors import ControlError
+from appliance.control.one_process import OneProcess
 from appliance.control.plane import ControlPlane
+from appliance.control.snapshots import SnapshotMaker
 from appliance.control.statedir import StateDir
 from appliance.control.switchover import Clocks
 from appliance.gateway.errors import GatewayError
@@ -50,17 +54,17 @@ async def serve_until_told(
     """
     feed = SnapshotFeed()
     gateway = Gateway(feed)
+    maker = SnapshotMaker(standard_interceptors, Armoury(arm))
+    data_path = OneProcess(gateway, feed, maker, trio.current_time)
     plane = ControlPlane(
         declared,
-        feed=feed,
-        data_path=gateway,
+        data_path=data_path,
         arm=arm,
-        standard=standard_interceptors,
         clocks=Clocks(wall=lambda: datetime.now(UTC), monotonic=trio.current_time),
         state=state,
     )
     try:
-        number = await _serve(plane, gateway, api, ready_file)
+        number = await _serve(plane, gateway, data_path, api, ready_file)
     except BaseExceptionGroup as group:
         raise _the_one_expected(group) from None
     finally:
@@ -70,12 +74,14 @@ async def serve_until_told(
         raise Interrupted
 
 
-async def _serve(plane: ControlPlane, gateway: Gateway, api: ApiChoice | None, ready_file: Path | None) -> int:
+async def _serve(
+    plane: ControlPlane, gateway: Gateway, data_path: DataPath, api: ApiChoice | None, ready_file: Path | None
+) -> int:
     ready = trio.Event()
     with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
         async with trio.open_nursery() as nursery:
             await nursery.start(plane.run)
-            bound = await _open_api(nursery, plane, gateway, api, ready) if api is not None else None
+            bound = await _open_api(nursery, plane, data_path, api, ready) if api is not None else None
             await nursery.start(gateway.serve)
             ready.set()
             _announce(plane, api, bound)
@@ -87,7 +93,7 @@ async def _serve(plane: ControlPlane, gateway: Gateway, api: ApiChoice | None, r
 
 
 async def _open_api(
-    nursery: trio.Nursery, plane: ControlPlane, gateway: Gateway, api: ApiChoice, ready: trio.Event
+    nursery: trio.Nursery, plane: ControlPlane, data_path: DataPath, api: ApiChoice, ready: trio.Event
 ) -> str:
     """Serve the API in the nursery; return its HOST:PORT."""
     # Imported where it is wanted: a gateway without an API does without a third of its memory.
@@ -95,7 +101,7 @@ async def _open_api(
     from appliance.api.server import bind_api, serve_api  # noqa: PLC0415
 
     sock, bound = bind_api(*api.address)
-    await nursery.start(serve_api, make_app(plane, gateway, token=api.token, ready=ready.is_set), sock)
+    await nursery.start(serve_api, make_app(plane, data_path, token=api.token, ready=ready.is_set), sock)
     return bound
 
 

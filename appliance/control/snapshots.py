@@ -1,12 +1,12 @@
-"""From the live state to the immutable snapshot that the data path reads. Pure."""
+"""From an edition to the immutable snapshot that the data path reads: interceptors are made and kept here."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 
-from appliance.control.catalogue import Catalogue
-from appliance.control.faults import FaultBoard, LiveFault
+from appliance.control.armoury import Armed, Armoury
+from appliance.control.edition import Edition, FaultInForce
 from appliance.exchange.interceptor import Interceptor, Outage
 from appliance.exchange.snapshot import Door, Route, Snapshot, Target
 from appliance.resources.cluster import Cluster
@@ -18,31 +18,33 @@ StandardInterceptors = Callable[[VirtualClusterSpec], tuple[Interceptor, ...]]
 
 
 class SnapshotMaker:
-    """Makes snapshots with rising versions.
+    """Makes snapshots with rising versions, which are this process's own; one per process that has a gateway.
 
-    A virtual cluster whose spec did not change keeps its standard interceptors, and what they remember.
+    A virtual cluster whose spec did not change keeps its standard interceptors, and what they remember; so does a
+    fault, as long as editions have it.
     """
 
-    def __init__(self, standard: StandardInterceptors) -> None:
+    def __init__(self, standard: StandardInterceptors, armoury: Armoury) -> None:
+        self.armoury = armoury
         self._standard = standard
         self._kept: dict[str, tuple[VirtualClusterSpec, tuple[Interceptor, ...]]] = {}
         self._version = 0
 
-    def make(
-        self, catalogue: Catalogue, serving: Mapping[str, str], fenced: frozenset[str], faults: FaultBoard
-    ) -> Snapshot:
-        """Return the next snapshot; `serving` has the virtual clusters that were switched, `fenced` those at
-        the fence."""
+    def make(self, edition: Edition) -> Snapshot:
+        """Return the next snapshot, which serves as this edition says."""
         self._version += 1
+        catalogue = edition.catalogue
+        armed = self.armoury.ready(edition.faults)
         routes = {}
         for name, virtual_cluster in catalogue.virtual_clusters.items():
-            active = faults.active(name)
+            standing = edition.virtual_clusters[name]
+            faults = [(each, armed[each.arming]) for each in edition.faults_on(name)]
             routes[name] = Route(
                 name=name,
-                target=target_of(catalogue.clusters[serving_cluster(virtual_cluster, serving)]),
-                interceptors=(*self._interceptors(virtual_cluster), *_fault_interceptors(active)),
-                fenced=name in fenced,
-                outages=_outages(active),
+                target=target_of(catalogue.clusters[standing.serving]),
+                interceptors=(*self._interceptors(virtual_cluster), *_fault_interceptors(faults)),
+                fenced=standing.fenced,
+                outages=_outages(faults),
             )
         doors = tuple(door_of(listener) for listener in catalogue.listeners.values())
         return Snapshot(self._version, MappingProxyType(routes), doors)
@@ -75,18 +77,19 @@ def door_of(listener: Listener) -> Door:
         advertise=listener.spec.advertise or host,
         brokers=listener.spec.ports(),
         virtual_cluster=listener.spec.virtual_cluster,
+        limits=listener.spec.limits,
     )
 
 
-def _fault_interceptors(active: Iterable[LiveFault]) -> Iterable[Interceptor]:
-    return [each.armed.interceptor for each in active if each.armed.interceptor is not None]
+def _fault_interceptors(faults: Iterable[tuple[FaultInForce, Armed]]) -> Iterable[Interceptor]:
+    return [armed.interceptor for _, armed in faults if armed.interceptor is not None]
 
 
-def _outages(active: Iterable[LiveFault]) -> Mapping[str, Outage]:
+def _outages(faults: Iterable[tuple[FaultInForce, Armed]]) -> Mapping[str, Outage]:
     return MappingProxyType(
         {
-            each.fault.spec.outage.cluster: each.armed.outage
-            for each in active
-            if each.fault.spec.outage is not None and each.armed.outage is not None
+            fault.spec.outage.cluster: armed.outage
+            for fault, armed in faults
+            if fault.spec.outage is not None and armed.outage is not None
         }
     )

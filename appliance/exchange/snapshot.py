@@ -13,6 +13,7 @@ from types import MappingProxyType
 
 from appliance.exchange.chain import Chain
 from appliance.exchange.interceptor import Interceptor, Outage
+from appliance.resources.limits import LimitsSpec
 from appliance.resources.listener import BrokerPorts
 
 NOTHING: Mapping[str, Outage] = MappingProxyType({})
@@ -36,6 +37,7 @@ class Door:
     advertise: str
     brokers: BrokerPorts
     virtual_cluster: str
+    limits: LimitsSpec = field(default_factory=LimitsSpec)
 
 
 @dataclass(frozen=True)

@@ -29,11 +29,15 @@ class _Open:
 
 
 class Doors:
-    """Opens ports in the given nursery and hands each new connection to `serve`."""
+    """Opens ports in the given nursery and hands each new connection to `serve`.
 
-    def __init__(self, nursery: trio.Nursery, serve: Serve) -> None:
+    `pause` says for how many seconds a door is to wait after a connection before it takes the next.
+    """
+
+    def __init__(self, nursery: trio.Nursery, serve: Serve, pause: Callable[[Door], float]) -> None:
         self._nursery = nursery
         self._serve = serve
+        self._pause = pause
         self._open: dict[tuple[str, int], _Open] = {}
 
     @property
@@ -90,6 +94,9 @@ class Doors:
                         await trio.sleep(_BREATHER)
                     continue
                 self._nursery.start_soon(self._serve, opened.door, opened.node_id, plain)
+                pause = self._pause(opened.door)
+                if pause:
+                    await trio.sleep(pause)
 
 
 def _port(door: Door, node_id: int | None) -> int:

@@ -6,7 +6,7 @@ import logging
 import socket
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, closing, suppress
 from dataclasses import dataclass
 
 import trio
@@ -15,19 +15,26 @@ from appliance.exchange.exchange import Exchange
 from appliance.exchange.interceptor import Outage
 from appliance.exchange.limits import Limits
 from appliance.exchange.snapshot import Door, Route, Snapshot, Target
+from appliance.exchange.step import Refused
 from appliance.exchange.topology import HostPort, Knowledge
-from appliance.gateway.buffers import REQUEST_BYTES, RESPONSE_BYTES, Buffers
+from appliance.gateway.admission import Admission
+from appliance.gateway.budget import Budget
+from appliance.gateway.buffers import REQUEST_BYTES, RESPONSE_BYTES, Buffers, Memory
+from appliance.gateway.channel import PlainChannel
 from appliance.gateway.client import ClusterClient, open_client
 from appliance.gateway.discovery import Discovery
 from appliance.gateway.doors import Doors
 from appliance.gateway.errors import ClusterUnreachable, PortTaken
 from appliance.gateway.feed import SnapshotFeed
 from appliance.gateway.pair import Pair
+from appliance.gateway.reactor import Reactor
 from appliance.gateway.session import Session
 from appliance.gateway.sockets import connect, receive_nowait, reset
 from appliance.wire.errors import Malformed
 
 _CONNECT_SECONDS = 10.0
+_LOOK_SECONDS = 1.0
+"""Between two looks at who is idle or too slow."""
 _RETRY_SECONDS = 2.0
 """Between two attempts to learn the nodes of a cluster that does not answer."""
 
@@ -48,14 +55,23 @@ class GatewayFacts:
     doors: tuple[HostPort, ...]
 
 
+class _Listener:
+    """What the connections of one listener share, across all its doors and for as long as there is any."""
+
+    def __init__(self, door: Door, requests: Buffers, responses: Buffers) -> None:
+        self.admission = Admission()
+        self.memory = Memory(Budget(door.limits.buffered), requests, responses)
+
+
 class Gateway:
     """Serves the doors of the feed's snapshots; one per process."""
 
-    def __init__(self, feed: SnapshotFeed, *, limits: Limits | None = None) -> None:
+    def __init__(self, feed: SnapshotFeed) -> None:
         self._feed = feed
-        self._limits = limits or Limits()
         self._request_buffers = Buffers(REQUEST_BYTES)
         self._response_buffers = Buffers(RESPONSE_BYTES)
+        self._listeners: dict[str, _Listener] = {}
+        self._reactor = Reactor()
         self._discovery = Discovery()
         self._sessions: set[Session] = set()
         self._doors: Doors | None = None
@@ -67,12 +83,18 @@ class Gateway:
 
         Raises PortTaken where a door of the first snapshot cannot be opened; later ones are logged.
         """
+        with closing(self._reactor):
+            await self._serve(task_status)
+
+    async def _serve(self, task_status: trio.TaskStatus[None]) -> None:
         async with trio.open_nursery() as nursery:
-            self._doors = Doors(nursery, self._serve_client)
+            await nursery.start(self._reactor.run)
+            self._doors = Doors(nursery, self._serve_client, self._pause_before_next)
             snapshot = self._feed.current
             for door in snapshot.doors:
                 self._doors.open(door)
             nursery.start_soon(self._follow, snapshot, nursery)
+            nursery.start_soon(self._watch_over_the_slow)
             task_status.started()
 
     async def _follow(self, snapshot: Snapshot, nursery: trio.Nursery) -> None:
@@ -131,10 +153,44 @@ class Gateway:
                 self._told.add(str(error))
                 log.error("%s", error)
 
+    async def _watch_over_the_slow(self) -> None:
+        """Close connections that carry nothing, or hold an unfinished message, longer than they may."""
+        while True:
+            await trio.sleep(_LOOK_SECONDS)
+            now = self._reactor.clock()
+            for door in self._feed.current.doors:
+                budget = self._listener(door).memory.budget
+                budget.limit = door.limits.buffered
+                budget.end_those_since(
+                    now - door.limits.unfinished,
+                    f"a message was not complete after {door.limits.unfinished:g} s (limits.unfinished)",
+                )
+            for session in list(self._sessions):
+                idle = session.door.limits.idle
+                if idle is not None and session.pair is not None and now - session.pair.active_at > idle:
+                    session.end("idle")
+
+    def _listener(self, door: Door) -> _Listener:
+        found = self._listeners.get(door.name)
+        if found is None:
+            found = _Listener(door, self._request_buffers, self._response_buffers)
+            self._listeners[door.name] = found
+        return found
+
+    def _pause_before_next(self, door: Door) -> float:
+        return self._listener(door).admission.pause(door.limits, self._reactor.clock())
+
     # -- one client
 
     async def _serve_client(self, door: Door, node_id: int | None, sock: socket.socket) -> None:
-        session = Session(door, node_id, sock, _peer(sock))
+        session = Session(door, node_id, sock, *_peer(sock))
+        admission = self._listener(door).admission
+        try:
+            admission.enter(door.limits, session.address)
+        except Refused as refused:
+            log.warning("%s: %s", _described(session), refused)
+            sock.close()
+            return
         self._sessions.add(session)
         try:
             with session.scope:
@@ -149,6 +205,7 @@ class Gateway:
             log.exception("%s: closed by an error of the gateway's own", _described(session))
         finally:
             self._sessions.discard(session)
+            admission.leave(session.address)
             sock.close()
 
     async def _connect_and_pump(self, session: Session) -> None:
@@ -167,17 +224,18 @@ class Gateway:
             return
         self._open_node_doors()
         with upstream:
-            session.exchange = Exchange(route, knowledge, Advertiser(session.door), self._limits)
-            pair = Pair(
-                session.sock,
-                upstream,
+            limits = Limits(frame=session.door.limits.frame, in_flight=session.door.limits.in_flight)
+            session.exchange = Exchange(route, knowledge, Advertiser(session.door), limits)
+            session.pair = Pair(
+                PlainChannel(session.sock),
+                PlainChannel(upstream),
                 session.exchange,
+                reactor=self._reactor,
                 feed=self._feed,
-                request_buffers=self._request_buffers,
-                response_buffers=self._response_buffers,
+                memory=self._listener(session.door).memory,
                 open_doors=self._open_node_doors,
             )
-            await pair.run()
+            await session.pair.run()
 
     def _route(self, session: Session) -> Route | None:
         return self._feed.current.routes.get(session.door.virtual_cluster)
@@ -302,12 +360,12 @@ def _described(session: Session) -> str:
     return f"client {session.peer}{named} on listener {session.door.name}{cluster}"
 
 
-def _peer(sock: socket.socket) -> str:
+def _peer(sock: socket.socket) -> tuple[str, int]:
     try:
         host, port = sock.getpeername()[:2]
     except OSError:
-        return "gone already"
-    return f"{host}:{port}"
+        return "gone already", 0
+    return host, port
 
 
 @asynccontextmanager

@@ -10,8 +10,9 @@ import trio
 
 from appliance.exchange.exchange import Exchange
 from appliance.exchange.snapshot import Door, Target
+from appliance.gateway.pair import Pair
 
-Ending = Literal["moved", "outage", "removed"]
+Ending = Literal["moved", "outage", "removed", "idle"]
 
 
 @dataclass(eq=False)
@@ -20,11 +21,18 @@ class Session:
     node_id: int | None
     """The node whose door it came through; None: the bootstrap door."""
     sock: socket.socket
-    peer: str
+    address: str
+    port: int
     target: Target | None = None
     exchange: Exchange | None = None
+    pair: Pair | None = None
     scope: trio.CancelScope = field(default_factory=trio.CancelScope)
     ending: Ending | None = None
+
+    @property
+    def peer(self) -> str:
+        """Where the client is, for the log."""
+        return f"{self.address}:{self.port}"
 
     @property
     def client_id(self) -> str:

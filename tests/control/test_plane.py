@@ -139,13 +139,14 @@ async def test_what_cannot_be_kept_is_not_done(tmp_path: Path, monkeypatch: pyte
 
 
 def test_standard_interceptors_outlive_snapshots_until_their_spec_changes():
-    world, made = World(), []
+    made = []
 
-    def standard(spec: object) -> tuple[object, ...]:
+    def standard(spec: object) -> tuple[()]:
         made.append(spec)
         return ()
 
-    plane = make_plane(world, standard=standard)
+    world = World(standard=standard)
+    plane = make_plane(world)
     plane.fence("orders", closed=True)
     plane.fence("orders", closed=False)
     assert len(made) == 1

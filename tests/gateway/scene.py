@@ -14,10 +14,10 @@ import trio
 import trio.testing
 
 from appliance.exchange.interceptor import Interceptor, Mode, Outage
-from appliance.exchange.limits import Limits
 from appliance.exchange.snapshot import Door, Route, Snapshot, Target
 from appliance.gateway.feed import SnapshotFeed
 from appliance.gateway.server import Gateway
+from appliance.resources.limits import LimitsSpec
 from appliance.resources.listener import BrokerPorts
 from tests.gateway import messages
 from tests.gateway.scripted_broker import Conversation, ScriptedBroker, scripted_broker
@@ -164,11 +164,13 @@ def door_on(base: int, brokers: BrokerPorts | None = None) -> Door:
 
 @asynccontextmanager
 async def running(
-    broker: ScriptedBroker, door: Door, *, target: Target | None = None, limits: Limits | None = None
+    broker: ScriptedBroker, door: Door, *, target: Target | None = None, limits: LimitsSpec | None = None
 ) -> AsyncIterator[Scene]:
     """Run a gateway before this broker for the length of a block; the block must not take longer than PATIENCE."""
+    if limits is not None:
+        door = dataclasses.replace(door, limits=limits)
     feed = SnapshotFeed(Snapshot(1, {"orders": Route("orders", target or target_of(broker))}, (door,)))
-    gateway = Gateway(feed, limits=limits)
+    gateway = Gateway(feed)
     with trio.fail_after(PATIENCE):
         async with trio.open_nursery() as nursery:
             await nursery.start(gateway.serve)
@@ -181,7 +183,7 @@ async def running(
 
 
 @asynccontextmanager
-async def scene(*, limits: Limits | None = None) -> AsyncIterator[Scene]:
+async def scene(*, limits: LimitsSpec | None = None) -> AsyncIterator[Scene]:
     """Run a gateway before one scripted broker, node 1."""
     async with scripted_broker() as broker, running(broker, door_on(free_base()), limits=limits) as made:
         yield made
