@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from appliance.exchange import versions
+from appliance.exchange.bare_sasl import handshake_refusal, is_bare_sasl
 from appliance.exchange.chain import Kind
 from appliance.exchange.connection import Connection
 from appliance.exchange.interceptor import Close, Delay, Replace, Reply
@@ -165,6 +166,8 @@ class Requests:
                     in_hand.replaced = True
                 case Close(reason):
                     raise Refused(reason)
+        if is_bare_sasl(question.api_key, question.api_version):
+            return self._answer(question, question.api_version, handshake_refusal(), at, end, out, kind)
         self._forward(buffer, at, end, in_hand, out)
         return Then.READ, 0.0
 
