@@ -4,7 +4,6 @@ answer, but for addresses."""
 from __future__ import annotations
 
 import datetime
-import socket
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from types import NoneType, UnionType
@@ -20,14 +19,12 @@ from appliance.harness import BlockingCluster
 from appliance.wire.apis import KEYS, NAMES, Api, known_versions
 from appliance.wire.codec import decode, encode, request_type, response_type
 from appliance.wire.errors import Malformed
-from appliance.wire.headers import request_frame, response_body
+from tests.clients.asking import Place, ask
 from tests.clients.conftest import RunningGateway
 
 pytestmark = pytest.mark.kafka
-SECONDS = 60
 NODE = 1
 """The node that is asked, at its own address and at its door."""
-CORRELATION = 4711
 
 VOLATILE = frozenset(
     {"throttle_time", "member_id", "producer_id", "base_offset", "log_append_time", "session_id", "controller_id"}
@@ -59,33 +56,12 @@ CHANGING = frozenset(
 first."""
 
 
-class Place(NamedTuple):
-    host: str
-    port: int
-
-
 class Offer(NamedTuple):
     """What the broker offers, of an API that kio knows."""
 
     api_key: int
     oldest: int
     newest: int
-
-
-def ask(place: Place, api_key: int, api_version: int, body: bytes) -> bytes | None:
-    """Return the body of the answer, None where the connection was closed instead."""
-    frame = request_frame(api_key, api_version, CORRELATION, "every-api", body)
-    with socket.create_connection(place, SECONDS) as sock, sock.makefile("rb") as answers:
-        sock.sendall(frame)
-        try:
-            size = answers.read(4)
-            whole = size + answers.read(int.from_bytes(size, "big"))
-        except ConnectionResetError:
-            return None
-        if not size:
-            return None
-        assert whole[4:8] == CORRELATION.to_bytes(4, "big")
-        return whole[response_body(whole, 0, len(whole), api_key, api_version) :]
 
 
 def simplest(kind: Any, names: Mapping[str, Any]) -> Any:
