@@ -204,3 +204,10 @@ async def serve_one(client: Client, broker: ScriptedBroker) -> None:
 
         nursery.start_soon(answer)
         assert await client.ask(messages.LIST_GROUPS, 2, b"") == b"groups"
+
+
+async def answer_for_ever(broker: ScriptedBroker) -> None:
+    """Answer whatever comes on the next connection, until it ends."""
+    conversation = await broker.accept()
+    while (request := await conversation.next_request()) is not None:
+        await conversation.stream.send_all(messages.response(request.correlation_id, b"groups", flexible=False))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +12,10 @@ from appliance.identity import conversation
 from appliance.identity.errors import UpstreamRefused
 from appliance.resources.listener import Listener
 from tests.gateway import messages
-from tests.gateway.conftest import Log
+from tests.gateway.conftest import Log, Trail
 from tests.gateway.scene import free_base
-from tests.gateway.scripted_broker import ScriptedBroker, scripted_broker
-from tests.gateway.secured import Client, Files, client, cluster, gateway, listener, serve_one
+from tests.gateway.scripted_broker import scripted_broker
+from tests.gateway.secured import Client, Files, answer_for_ever, client, cluster, gateway, listener, serve_one
 from tests.identity.scene import user
 
 SASL: dict[str, Any] = {"mechanisms": ["SCRAM-SHA-256", "PLAIN"], "allow_without_tls": True}
@@ -26,32 +25,9 @@ def secured(base: int, asked: dict[str, Any] = SASL, **spec: Any) -> Listener:
     return listener(base, authentication=asked, **spec)
 
 
-async def answer_for_ever(broker: ScriptedBroker) -> None:
-    conversation = await broker.accept()
-    while (request := await conversation.next_request()) is not None:
-        await conversation.stream.send_all(messages.response(request.correlation_id, b"groups", flexible=False))
-
-
 async def ask_for_ever(client: Client) -> None:
     while True:
         assert await client.ask(messages.LIST_GROUPS, 2, b"") == b"groups"
-
-
-class Trail:
-    """The audit trail."""
-
-    def __init__(self, caplog: pytest.LogCaptureFixture) -> None:
-        self._caplog = caplog
-
-    @property
-    def lines(self) -> list[str]:
-        return [each.getMessage() for each in self._caplog.records if each.name == "tidegate.audit"]
-
-
-@pytest.fixture
-def trail(caplog: pytest.LogCaptureFixture) -> Trail:
-    caplog.set_level(logging.INFO, "tidegate.audit")
-    return Trail(caplog)
 
 
 @pytest.mark.parametrize("mechanism", ["SCRAM-SHA-256", "PLAIN"])
