@@ -114,7 +114,7 @@ def _in_workers(processes: Processes) -> tuple[DataPath, Served]:
     from appliance.fleet.supervisor import Supervisor  # noqa: PLC0415
 
     command = [*COMMAND, "--drain", str(processes.drain), *(["--verbose"] if processes.verbose else [])]
-    fleet = Fleet(trio.current_time)
+    fleet = Fleet(trio.current_time, lambda: datetime.now(UTC).timestamp())
     return fleet, Supervisor(fleet, processes.workers, command=command)
 
 

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from appliance.control.armoury import FaultCounts
 from appliance.control.edition import Edition
-from appliance.exchange.snapshot import Target
+from appliance.exchange.route import Target
 from appliance.gateway.client import ClusterFacts, KeyValue
 from appliance.gateway.server import GatewayFacts
 

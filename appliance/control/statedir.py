@@ -24,9 +24,6 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from appliance.control.catalogue import Catalogue, Declared, Identity, identity_of
 from appliance.control.errors import StateError
 from appliance.control.references import members, problems
-from appliance.resources.cluster import Cluster
-from appliance.resources.listener import Listener
-from appliance.resources.virtual_cluster import VirtualCluster
 
 FILE = "state.json"
 
@@ -40,7 +37,7 @@ class Change(BaseModel):
     name: str
     declared: str | None
     """Digest of what the files said when the change was made; None: nothing."""
-    resource: Annotated[Cluster | Listener | VirtualCluster, Field(discriminator="kind")] | None
+    resource: Annotated[Declared, Field(discriminator="kind")] | None
 
 
 class Kept(BaseModel):

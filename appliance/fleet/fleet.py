@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import secrets
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 
@@ -11,13 +12,17 @@ import trio
 from appliance.control.armoury import KEPT_AFTER_THE_END, FaultCounts
 from appliance.control.datapath import ClusterView, WorkerFacts
 from appliance.control.edition import Edition
-from appliance.exchange.snapshot import Target
+from appliance.exchange.route import Target
 from appliance.fleet.member import Member
 from appliance.fleet.merging import merged_counts, merged_facts
-from appliance.fleet.messages import Ask, Failed, Hello, Move, Moved, Report
+from appliance.fleet.messages import Ask, Begin, Failed, Hello, Move, Moved, Report
 from appliance.fleet.ordinals import SharedOrdinal
+from appliance.gateway.certificates import Certificates
 from appliance.gateway.client import open_client
+from appliance.gateway.credentials import Credentials
+from appliance.gateway.dialer import Dialer
 from appliance.gateway.errors import ClusterUnreachable
+from appliance.gateway.secrets import Secrets
 from appliance.gateway.server import GatewayFacts
 
 REFRESH_SECONDS = 1.0
@@ -26,9 +31,12 @@ _PAUSES = 0.8
 
 
 class Fleet:
-    """See DataPath. Holds what the workers report; `supervisor` keeps them. `monotonic` is a clock in seconds."""
+    """See DataPath. Holds what the workers report; `supervisor` keeps them.
 
-    def __init__(self, monotonic: Callable[[], float]) -> None:
+    `monotonic` is a clock in seconds, `wall` gives Unix time.
+    """
+
+    def __init__(self, monotonic: Callable[[], float], wall: Callable[[], float]) -> None:
         self.edition = Edition(version=0)
         self._monotonic = monotonic
         self._members: dict[int, Member] = {}
@@ -39,6 +47,9 @@ class Fleet:
         self._numbers = itertools.count(1)
         self._moved: dict[int, Moved] = {}
         self._news = trio.Event()
+        self._begin = Begin(disguise=secrets.token_hex(32))
+        store = Secrets()
+        self._dialer = Dialer(Certificates(store), Credentials(store, wall))
 
     # -- for control
 
@@ -102,7 +113,7 @@ class Fleet:
 
     def cluster_client(self, target: Target) -> AbstractAsyncContextManager[ClusterView]:
         """See DataPath: control's clients are the supervisor's own."""
-        return open_client(target)
+        return open_client(target, self._dialer)
 
     # -- for the supervisor
 
@@ -133,7 +144,7 @@ class Fleet:
             match word:
                 case Hello():
                     member.adopt(self.edition, self._counts)
-                    member.listens()
+                    member.begin(self._begin)
                 case Report():
                     member.report = word
                     if member.reported_at is None:

@@ -11,7 +11,7 @@ import trio
 from appliance.control.datapath import WorkerFacts
 from appliance.control.edition import Edition
 from appliance.fleet.link import Link
-from appliance.fleet.messages import Adopt, Count, Order, Report, Word, encoded, word_from
+from appliance.fleet.messages import Adopt, Begin, Count, Order, Report, Word, encoded, word_from
 from appliance.fleet.ordinals import SharedOrdinal
 from appliance.fleet.process import WorkerProcess
 
@@ -34,6 +34,7 @@ class Member:
         self._link = link
         self._started_at = now
         self._listens = trio.Event()
+        self._begin: Begin | None = None
         self._orders: deque[Order] = deque()
         self._edition: Edition | None = None
         self._counts: Mapping[int, SharedOrdinal] = {}
@@ -50,8 +51,9 @@ class Member:
         self._orders.append(order)
         self._wanted.set()
 
-    def listens(self) -> None:
-        """Note that the worker is there to take orders."""
+    def begin(self, begin: Begin) -> None:
+        """Note that the worker is there to take orders; this is the first."""
+        self._begin = begin
         self._listens.set()
 
     @property
@@ -70,7 +72,9 @@ class Member:
     async def speak(self) -> None:
         """Send what there is to send, until cancelled or the worker is gone."""
         await self._listens.wait()
+        assert self._begin is not None
         try:
+            await self._link.send(encoded(self._begin))
             while True:
                 await self._wanted.wait()
                 self._wanted = trio.Event()

@@ -1,6 +1,6 @@
 """What supervisor and worker say to each other, as JSON of these models.
 
-supervisor -> worker     Count*, Adopt, Ask, Move, Drain
+supervisor -> worker     Begin, then Count*, Adopt, Ask, Move, Drain
 worker -> supervisor     Hello, then Report over and over; Moved; or Failed, and its end
 """
 
@@ -22,6 +22,14 @@ class _Message(BaseModel):
 
 
 # -- to a worker
+
+
+class Begin(_Message):
+    """The answer to Hello."""
+
+    kind: Literal["begin"] = "begin"
+    disguise: str = Field(repr=False)
+    """In hexadecimal digits, see identity.Accounts: all workers must show an unknown user the same."""
 
 
 class Count(_Message):
@@ -148,7 +156,7 @@ class Moved(_Message):
 
 
 _Kind = TypeVar("_Kind")
-Order = Count | Adopt | Ask | Move | Drain
+Order = Begin | Count | Adopt | Ask | Move | Drain
 Word = Hello | Failed | Report | Moved
 
 _ORDERS: TypeAdapter[Order] = TypeAdapter(Annotated[Order, Field(discriminator="kind")])

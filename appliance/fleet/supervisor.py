@@ -10,8 +10,6 @@ from collections.abc import Sequence
 import trio
 
 from appliance.control.edition import Edition
-from appliance.control.snapshots import door_of
-from appliance.exchange.snapshot import Door
 from appliance.fleet.errors import LinkBroken, WorkersFailError
 from appliance.fleet.fleet import Fleet
 from appliance.fleet.link import link_pair
@@ -19,7 +17,8 @@ from appliance.fleet.member import Member
 from appliance.fleet.messages import Drain
 from appliance.fleet.process import COMMAND, WorkerProcess, in_words
 from appliance.gateway.doors import Doors
-from appliance.gateway.errors import PortTaken
+from appliance.gateway.errors import GatewayError, PortTaken
+from appliance.gateway.snapshot import Door
 
 STEADY_SECONDS = 10.0
 """A worker that has served for so long did not fail at its start."""
@@ -53,7 +52,8 @@ class Supervisor:
     async def serve(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Keep the workers until cancelled; started when all of them have their doors open.
 
-        Raises PortTaken where a door cannot be opened at the start, WorkersFailError when workers end again and again.
+        Raises GatewayError where a door cannot be opened at the start, WorkersFailError when workers end again and
+        again.
         """
         await refuse_taken_ports(self.fleet.edition)
         async with trio.open_nursery() as nursery:
@@ -66,7 +66,10 @@ class Supervisor:
             task_status.started()
 
     async def drain(self, seconds: float) -> None:
-        """Let all workers take no more clients, let go of those that are there, and end; within so many seconds."""
+        """Let all workers take no more clients, let go of those that are there, and end.
+
+        Who has not ended soon after so many seconds is killed.
+        """
         self._draining = True
         for member in self.fleet.alive:
             if member.report is None:
@@ -74,8 +77,15 @@ class Supervisor:
             else:
                 member.tell(Drain(seconds=seconds))
         with trio.move_on_after(seconds + _FAREWELL_SECONDS):
-            while self.fleet.alive:
-                await self.fleet.wait_news()
+            await self._until_all_ended()
+        for member in self.fleet.alive:
+            log.warning("worker %d (pid %d) has not let go of its clients in time", member.number, member.process.pid)
+            member.process.kill()
+        await self._until_all_ended()
+
+    async def _until_all_ended(self) -> None:
+        while self.fleet.alive:
+            await self.fleet.wait_news()
 
     async def _keep(self, number: int) -> None:
         failures, restarts = 0, 0
@@ -86,7 +96,7 @@ class Supervisor:
                 return
             failures = 0 if self._steady(member) else failures + 1
             if reason is not None and not self._opened:
-                raise PortTaken(reason)
+                raise GatewayError(reason)
             how = reason or in_words(status)
             if failures >= GIVE_UP_AFTER and not any(map(self._steady, self.fleet.alive)):
                 raise WorkersFailError(
@@ -151,15 +161,15 @@ async def refuse_taken_ports(edition: Edition) -> None:
     """
     try:
         async with trio.open_nursery() as nursery:
-            doors = Doors(nursery, _nobody)
+            doors = Doors(nursery, _nobody, lambda _: 0.0)
             try:
                 for listener in edition.catalogue.listeners.values():
-                    doors.open(door_of(listener))
+                    doors.open(Door(listener.name, listener.spec))
             finally:
                 doors.close_all_but(())
     except* PortTaken as group:
         raise group.exceptions[0] from None  # opened in the nursery's own block: not nested any deeper
 
 
-async def _nobody(_door: Door, _node_id: int | None, sock: socket.socket) -> None:
+async def _nobody(_doors: Sequence[Door], _node_id: int | None, sock: socket.socket) -> None:
     sock.close()

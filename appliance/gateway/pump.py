@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from appliance.exchange.step import Step, Then
-from appliance.gateway.buffers import Buffers, Reading
+from appliance.gateway.buffers import Reading
 from appliance.gateway.channel import Channel
 from appliance.gateway.outlet import Outlet
 
@@ -24,7 +24,7 @@ class Pump:
     def __init__(
         self,
         source: Channel,
-        buffers: Buffers,
+        reading: Reading,
         ask: Ask,
         outlet: Outlet,
         *,
@@ -34,7 +34,7 @@ class Pump:
         self.listening = True
         """Whether it is to be called when the source is readable."""
         self._source = source
-        self._reading = Reading(buffers)
+        self._reading = reading
         self._need = 0
         self._ask = ask
         self._outlet = outlet
@@ -49,8 +49,7 @@ class Pump:
         while self.listening:
             count = source.receive(reading.room(self._need))
             if count is None:
-                if reading.start == reading.end:
-                    reading.release()
+                reading.used(reading.start, self._need)
                 return
             if not count:
                 self.listening = False
@@ -79,7 +78,7 @@ class Pump:
         reading = self._reading
         while True:
             step = self._ask(reading.buffer, reading.start, reading.end)
-            reading.start, self._need = step.end, step.need
+            self._need = step.need
             if step.pieces and not self._outlet.send(step.pieces, self._sent):
                 self._step, self.listening = step, False
                 return
@@ -90,9 +89,10 @@ class Pump:
         """Do what a step asks for when its pieces have gone; return whether to ask again now."""
         step.pieces.clear()
         if step.then is Then.READ:
-            self._reading.used(self._reading.start)
+            self._reading.used(step.end, step.need)
             self.listening = True
             return False
+        self._reading.start = step.end
         if self._pause(step):
             return True
         self._step, self.listening = step, False

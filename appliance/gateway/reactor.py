@@ -38,8 +38,13 @@ class Reactor:
         self._epoll = select.epoll()
         self._handlers: dict[int, Handler] = {}
         self._trio_is_due = False
-        self.now = time.monotonic()
+        self.now = self.clock()
         """When the events now being handled were found; the data path's clock, good to what one round takes."""
+
+    @staticmethod
+    def clock() -> float:
+        """Return the time now, in seconds of the monotonic clock."""
+        return time.monotonic()
 
     def watch(self, fd: int, events: int, handler: Handler) -> None:
         """Call `handler` when one of these events, or BROKEN, has come for this descriptor."""
@@ -71,7 +76,7 @@ class Reactor:
         self._epoll.close()
 
     async def _serve_while_there_is_traffic(self) -> None:
-        poll, handlers, clock = self._epoll.poll, self._handlers, time.monotonic
+        poll, handlers, clock = self._epoll.poll, self._handlers, self.clock
         turn_over = clock() + _TURN
         while ready := poll(_LINGER):
             self.now = clock()

@@ -114,7 +114,7 @@ class Scene:
 async def scene(count: int = 2, *, command: Sequence[str] = COMMAND) -> AsyncIterator[Scene]:
     """Run so many workers for the length of a block."""
     base = free_base()
-    fleet = Fleet(trio.current_time)
+    fleet = Fleet(trio.current_time, lambda: 0.0)
     supervisor = Supervisor(fleet, count, command=command)
     with trio.fail_after(PATIENCE):
         async with scripted_broker() as broker, trio.open_nursery() as nursery:

@@ -22,6 +22,9 @@ class Narrow:
     def more(self) -> bool:
         return False
 
+    def close(self) -> None:
+        raise AssertionError
+
     def send(self, pieces: Sequence[Buffer]) -> Sequence[Buffer]:
         if not self.room:
             return pieces
