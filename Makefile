@@ -5,6 +5,7 @@ LAB      ?= auto
 OUT      ?= reports/out
 FRAMES   ?= 1000000
 SEED     ?=
+WORKERS  ?= 1
 BIN      := .venv/bin
 STAMP    := .venv/.installed
 
@@ -41,8 +42,8 @@ format: $(STAMP) ## let ruff mend what it can
 test: $(STAMP) ## all tests, real Kafka included
 	$(BIN)/pytest $(PYTEST)
 
-drill: $(STAMP) ## run SCENARIO=... on LAB=auto|apache|embedded|docker
-	$(BIN)/tidegate drill run $(SCENARIO) --lab $(LAB) --out $(OUT)
+drill: $(STAMP) ## run SCENARIO=... on LAB=auto|apache|embedded|docker, with WORKERS=N
+	$(BIN)/tidegate drill run $(SCENARIO) --lab $(LAB) --out $(OUT) --workers $(WORKERS)
 
 bench: $(STAMP) ## direct, bare relay and gateway side by side
 	$(BIN)/python -m tests.bench

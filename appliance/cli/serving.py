@@ -113,10 +113,9 @@ def _in_workers(processes: Processes, disguise: bytes) -> tuple[DataPath, Served
     from appliance.fleet.fleet import Fleet  # noqa: PLC0415 - as with the API
     from appliance.fleet.process import COMMAND  # noqa: PLC0415
     from appliance.fleet.supervisor import Supervisor  # noqa: PLC0415
-    from appliance.gateway.dialer import Dialer  # noqa: PLC0415
 
     command = [*COMMAND, "--drain", str(processes.drain), *(["--verbose"] if processes.verbose else [])]
-    fleet = Fleet(trio.current_time, Dialer.made(lambda: datetime.now(UTC).timestamp()), disguise)
+    fleet = Fleet(trio.current_time, lambda: datetime.now(UTC).timestamp(), disguise)
     return fleet, Supervisor(fleet, processes.workers, command=command)
 
 

@@ -14,7 +14,7 @@ from appliance.control.edition import Edition
 from appliance.exchange.route import Target
 from appliance.fleet.member import Member
 from appliance.fleet.merging import merged_counts, merged_facts
-from appliance.fleet.messages import Ask, Failed, Hello, Move, Moved, Report
+from appliance.fleet.messages import Ask, Begin, Failed, Hello, Move, Moved, Report
 from appliance.fleet.ordinals import SharedOrdinal
 from appliance.gateway.client import open_client
 from appliance.gateway.dialer import Dialer
@@ -27,15 +27,13 @@ _PAUSES = 0.8
 
 
 class Fleet:
-    """See DataPath. Holds what the workers report; `supervisor` keeps them. `monotonic` is a clock in seconds.
+    """See DataPath. Holds what the workers report; `supervisor` keeps them.
 
-    `dialer` is for control's own clients, which are the supervisor's; `disguise`: see Accounts.
+    `monotonic` is a clock in seconds, `wall` gives Unix time; `disguise`: see Begin.
     """
 
-    def __init__(self, monotonic: Callable[[], float], dialer: Dialer, disguise: bytes) -> None:
+    def __init__(self, monotonic: Callable[[], float], wall: Callable[[], float], disguise: bytes) -> None:
         self.edition = Edition(version=0)
-        self._dialer = dialer
-        self._disguise = disguise
         self._monotonic = monotonic
         self._members: dict[int, Member] = {}
         """By number; a dead one until it is replaced."""
@@ -45,6 +43,8 @@ class Fleet:
         self._numbers = itertools.count(1)
         self._moved: dict[int, Moved] = {}
         self._news = trio.Event()
+        self._begin = Begin(disguise=disguise.hex())
+        self._dialer = Dialer.made(wall)
 
     # -- for control
 
@@ -54,7 +54,7 @@ class Fleet:
         counted = (each for each in edition.faults if each.spec.trigger.counts)
         self._counts = {each.arming: self._counts.get(each.arming) or SharedOrdinal.make() for each in counted}
         for member in self.alive:
-            member.adopt(edition, self._counts, self._disguise)
+            member.adopt(edition, self._counts)
 
     async def in_effect(self, version: int) -> None:
         """See DataPath. A worker that was sent nothing yet will be sent the newest edition, before it opens a door."""
@@ -138,8 +138,8 @@ class Fleet:
         while (word := await member.next_word()) is not None:
             match word:
                 case Hello():
-                    member.adopt(self.edition, self._counts, self._disguise)
-                    member.listens()
+                    member.adopt(self.edition, self._counts)
+                    member.begin(self._begin)
                 case Report():
                     member.report = word
                     if member.reported_at is None:

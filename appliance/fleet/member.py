@@ -11,7 +11,7 @@ import trio
 from appliance.control.datapath import WorkerFacts
 from appliance.control.edition import Edition
 from appliance.fleet.link import Link
-from appliance.fleet.messages import Adopt, Count, Order, Report, Word, encoded, word_from
+from appliance.fleet.messages import Adopt, Begin, Count, Order, Report, Word, encoded, word_from
 from appliance.fleet.ordinals import SharedOrdinal
 from appliance.fleet.process import WorkerProcess
 
@@ -34,16 +34,16 @@ class Member:
         self._link = link
         self._started_at = now
         self._listens = trio.Event()
+        self._begin: Begin | None = None
         self._orders: deque[Order] = deque()
         self._edition: Edition | None = None
         self._counts: Mapping[int, SharedOrdinal] = {}
         self._counts_sent: set[int] = set()
-        self._disguise = b""
         self._wanted = trio.Event()
 
-    def adopt(self, edition: Edition, counts: Mapping[int, SharedOrdinal], disguise: bytes) -> None:
+    def adopt(self, edition: Edition, counts: Mapping[int, SharedOrdinal]) -> None:
         """Send this edition when its turn comes, and nothing older any more; `counts` as its faults need them."""
-        self._edition, self._counts, self._disguise = edition, counts, disguise
+        self._edition, self._counts = edition, counts
         self._wanted.set()
 
     def tell(self, order: Order) -> None:
@@ -51,8 +51,9 @@ class Member:
         self._orders.append(order)
         self._wanted.set()
 
-    def listens(self) -> None:
-        """Note that the worker is there to take orders."""
+    def begin(self, begin: Begin) -> None:
+        """Note that the worker is there to take orders; this is the first."""
+        self._begin = begin
         self._listens.set()
 
     @property
@@ -71,7 +72,9 @@ class Member:
     async def speak(self) -> None:
         """Send what there is to send, until cancelled or the worker is gone."""
         await self._listens.wait()
+        assert self._begin is not None
         try:
+            await self._link.send(encoded(self._begin))
             while True:
                 await self._wanted.wait()
                 self._wanted = trio.Event()
@@ -106,4 +109,4 @@ class Member:
             if count is not None and fault.arming not in self._counts_sent:
                 await self._link.send(encoded(Count(arming=fault.arming)), count.fileno())
                 self._counts_sent.add(fault.arming)
-        await self._link.send(encoded(Adopt(edition=edition, disguise=self._disguise.hex())))
+        await self._link.send(encoded(Adopt(edition=edition)))

@@ -28,6 +28,7 @@ from appliance.fleet.link import Link
 from appliance.fleet.messages import (
     Adopt,
     Ask,
+    Begin,
     Count,
     Drain,
     Facts,
@@ -57,42 +58,37 @@ log = logging.getLogger("tidegate.fleet")
 
 
 class Worker:
-    """Serves until it is told to end, or nobody is there to tell it; owns the link.
+    """Serves until it is told to end, or nobody is there to tell it.
 
-    `drain`: seconds for one that SIGTERM asks for.
+    `drain`: seconds for one that SIGTERM asks for; `disguise`: see Begin.
     """
 
-    def __init__(self, link: Link, drain: float) -> None:
+    def __init__(self, link: Link, drain: float, disguise: bytes) -> None:
         self._link = link
         self._drain = drain
         self._counts: dict[int, SharedOrdinal] = {}
         self._armoury = Armoury(arm, self._counts)
         feed = SnapshotFeed()
-        self._maker = SnapshotMaker(standard_interceptors, self._armoury, shared_doors=True)
-        self._served = OneProcess(Gateway(feed), feed, self._maker, trio.current_time)
+        maker = SnapshotMaker(standard_interceptors, self._armoury, shared_doors=True, disguise=disguise)
+        self._served = OneProcess(Gateway(feed), feed, maker, trio.current_time)
         self._heard = 0
         self._lapses: dict[int, float] = {}
         self._lapses_changed = trio.Event()
         self._words, self._spoken = trio.open_memory_channel[Word](math.inf)
         self._leave = trio.Event()
-        self._failed = False
+        self._opened = self._failed = False
 
     async def run(self) -> int:
         """Serve; return the exit status."""
-        try:
-            await self._run()
-        finally:
-            self._link.close()
-        return 1 if self._failed else 0
-
-    async def _run(self) -> None:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._speak)
             nursery.start_soon(self._heed_sigterm)
             nursery.start_soon(self._listen, nursery)
             await self._leave.wait()
-            await self._served.drain(self._drain)
+            if self._opened:
+                await self._served.drain(self._drain)
             nursery.cancel_scope.cancel()
+        return 1 if self._failed else 0
 
     async def _listen(self, nursery: trio.Nursery) -> None:
         try:
@@ -108,8 +104,9 @@ class Worker:
                 assert descriptor is not None
                 self._counts[arming] = SharedOrdinal(descriptor)
                 os.close(descriptor)
-            case Adopt(edition=edition, disguise=disguise):
-                self._maker.disguise_as(bytes.fromhex(disguise))
+            case Begin():
+                raise LinkBroken("expected one Begin, found another")
+            case Adopt(edition=edition):
                 await self._adopt(edition, nursery)
             case Ask(number=number):
                 self._heard = number
@@ -127,21 +124,22 @@ class Worker:
         now = trio.current_time()
         self._lapses = {each.arming: now + each.seconds_left + _LAPSE_GRACE for each in edition.faults}
         self._lapses_changed.set()
-        if first and not await self._open(nursery):
-            return
-        self._report()
+        if first:
+            await self._open(nursery)
+        if self._opened:
+            self._report()
 
-    async def _open(self, nursery: trio.Nursery) -> bool:
+    async def _open(self, nursery: trio.Nursery) -> None:
         try:
             await nursery.start(self._served.serve)
         except* GatewayError as group:
             self._failed = True
             self._say(Failed(reason=_only(group)))
         if self._failed:
-            return False
+            return
+        self._opened = True
         nursery.start_soon(self._report_over_and_over)
         nursery.start_soon(self._let_faults_lapse)
-        return True
 
     async def _move(self, move: Move) -> None:
         try:
@@ -187,7 +185,6 @@ class Worker:
         self._words.send_nowait(word)
 
     async def _speak(self) -> None:
-        self._say(Hello())
         try:
             async for word in self._spoken:
                 await self._link.send(encoded(word))
@@ -204,6 +201,21 @@ class Worker:
     def _end_within(self, seconds: float) -> None:
         self._drain = seconds
         self._leave.set()
+
+
+async def serve(link: Link, drain: float) -> int:
+    """Say that a worker is here, and be it; return the exit status. Closes the link. Raises LinkBroken."""
+    try:
+        await link.send(encoded(Hello()))
+        message = await link.receive()
+        if message is None:
+            return 0
+        begin = order_from(message[0])
+        if not isinstance(begin, Begin):
+            raise LinkBroken(f"expected Begin, found {begin.kind}")
+        return await Worker(link, drain, bytes.fromhex(begin.disguise)).run()
+    finally:
+        link.close()
 
 
 def _only(group: BaseExceptionGroup[GatewayError]) -> str:
@@ -228,11 +240,11 @@ def main() -> int:
     )
     if not end_with(options.supervisor):
         return 1
-    return trio.run(_run, options.link, options.drain)
+    return trio.run(_serve, socket.socket(fileno=options.link), options.drain)
 
 
-async def _run(descriptor: int, drain: float) -> int:
-    return await Worker(Link(socket.socket(fileno=descriptor)), drain).run()
+async def _serve(sock: socket.socket, drain: float) -> int:
+    return await serve(Link(sock), drain)
 
 
 if __name__ == "__main__":
