@@ -207,6 +207,7 @@ def test_nobody_changes_the_mechanism():
 def test_not_more_than_once_a_second():
     shell = Shell()
     shell.log_in(client("PLAIN"))
+    shell.log_in(client("PLAIN"))
     shell.now += 0.5
     assert handshake_answer(shell.handshake("PLAIN"))[0] == OUT_OF_ORDER
     assert not shell.failure.close, "it stays who it is"
