@@ -36,6 +36,8 @@ MIN_REAUTHENTICATION = 1.0
 """Seconds between two re-authentications on a connection, as a broker demands (KIP-368)."""
 HOLD = 0.1
 """Seconds that a failure's answer is held; the default of a broker's connection.failed.authentication.delay.ms."""
+_LONGEST_REASON = 300
+"""Characters of a reason that may repeat what a stranger sent."""
 
 
 class _State(Enum):
@@ -236,6 +238,7 @@ class Conversation:
         """Answer what a client that keeps to the protocol does not send; the connection ends."""
         bare = self.bare_tokens
         self._state = _State.OVER
+        reason = reason[:_LONGEST_REASON]
         code = ErrorCode.illegal_sasl_state
         body: bytes | None = None
         if api_key == Api.SASL_HANDSHAKE and not bare:

@@ -34,7 +34,12 @@ def test_a_secret_lies_in_one_place(where: dict[str, Any]):
         ({"value": "hunter2"}, "extra_forbidden"),
         ({"env": "hunter2!"}, "expected the name of an environment variable"),
         ({"openbao": {**BAO, "token": {}}}, "expected exactly one of file, env; found none"),
-        ({"openbao": {**BAO, "address": "bao.example"}}, "address"),
+        ({"openbao": {**BAO, "address": "bao.example"}}, "expected a URL without user and password"),
+        (
+            {"openbao": {**BAO, "address": "https://root:hunter2@bao.example"}},
+            "expected a URL without user and password",
+        ),
+        ({"openbao": {**BAO, "address": "http://bao.example"}}, "expected https, as secrets or keys go this way"),
     ],
 )
 def test_what_points_nowhere(where: Any, why: str):
@@ -43,6 +48,11 @@ def test_what_points_nowhere(where: Any, why: str):
     assert why in str(error.value)
     shown = "\n".join(each["msg"] for each in error.value.errors())
     assert "hunter2" not in shown
+
+
+@pytest.mark.parametrize("address", ["https://b", "http://127.0.0.1:8200", "http://localhost", "http://[::1]:8200/x"])
+def test_plain_http_stays_on_this_machine(address: str):
+    SecretRef.model_validate({"openbao": {**BAO, "address": address}})
 
 
 def test_a_secret_per_principal():
