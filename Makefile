@@ -42,8 +42,8 @@ test: $(STAMP) ## all tests, real Kafka included
 drill: $(STAMP) ## run SCENARIO=... on LAB=auto|apache|embedded|docker
 	$(BIN)/tidegate drill run $(SCENARIO) --lab $(LAB) --out $(OUT)
 
-bench: $(STAMP) ## direct, bare relay and gateway side by side
-	$(BIN)/python -m tests.bench
+bench: $(STAMP) ## direct, bare relay, gateway and PEERS="NAME=PATH ..." side by side
+	$(BIN)/python -m tests.bench $(foreach peer,$(PEERS),--peer $(peer))
 
 clean: ## remove what was made here (caches of the user stay)
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache reports/out
