@@ -3,11 +3,12 @@ PYTHON   ?= python3
 SCENARIO ?= scenarios/planned-switch.yaml
 LAB      ?= auto
 OUT      ?= reports/out
+MINUTES  ?= 60
 BIN      := .venv/bin
 STAMP    := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock lint format test drill bench clean
+.PHONY: help setup lock lint format test drill bench soak clean
 
 help: ## list what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -44,6 +45,9 @@ drill: $(STAMP) ## run SCENARIO=... on LAB=auto|apache|embedded|docker
 
 bench: $(STAMP) ## direct, bare relay, gateway and PEERS="NAME=PATH ..." side by side
 	$(BIN)/python -m tests.bench $(foreach peer,$(PEERS),--peer $(peer))
+
+soak: $(STAMP) ## mixed load for MINUTES=60: flat memory, nothing lost or doubled
+	$(BIN)/python -m tests.soak --minutes $(MINUTES)
 
 clean: ## remove what was made here (caches of the user stay)
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache reports/out

@@ -99,7 +99,7 @@ def tls_resources(brokers: Sequence[str], bootstrap: str, certificates: Certific
         "Listener": {
             "bind": bootstrap,
             "virtual_cluster": "bench",
-            "tls": {"certificate": str(certificates.certificate), "key": str(certificates.key)},
+            "tls": {"certificate": str(certificates.certificate), "private_key": str(certificates.key)},
         },
     }
     documents = [
