@@ -9,6 +9,7 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from datetime import UTC, datetime
 from pathlib import Path
 
 import trio
@@ -20,7 +21,7 @@ from tests.bench.certificates import make_certificates
 from tests.bench.clients import Clients
 from tests.bench.figures import Phase, Results, Side
 from tests.bench.measuring import Bench, Ways
-from tests.bench.page import Machine, write
+from tests.bench.page import PAGE, Machine, text
 from tests.bench.peers import Peer, parse_peer
 from tests.bench.plans import Plan
 from tests.bench.profiling import Profiler
@@ -69,7 +70,8 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
         help="a proxy that you have: kafka-proxy=BINARY or kroxylicious=FOLDER (of its jars); may be repeated",
     )
     parser.add_argument("--quick", action="store_true", help="one small round: whether it runs; writes no page")
-    parser.add_argument("--no-write", dest="write", action="store_false", help="leave docs/performance.md as it is")
+    parser.add_argument("--page", type=Path, default=PAGE, metavar="FILE", help="where to write (docs/performance.md)")
+    parser.add_argument("--no-write", dest="write", action="store_false", help="show the figures only")
     parser.add_argument("--profile", action="store_true", help="watch relay and gateway by py-spy; writes no page")
     return parser.parse_args(arguments)
 
@@ -106,8 +108,9 @@ async def _run(options: argparse.Namespace, console: Console) -> None:
     if profiler is not None:
         _show_profiles(profiler, console)
     elif options.write and options.only is None and not options.quick:
-        path = write(results, plan, machine, ways, (trio.current_time() - started) / 60)
-        console.print(f"written: {path.relative_to(ROOT)}")
+        minutes = (trio.current_time() - started) / 60
+        options.page.write_text(text(results, plan, machine, ways, minutes, datetime.now(UTC)), encoding="utf-8")
+        console.print(f"written: {options.page}", highlight=False)
 
 
 async def _measured(

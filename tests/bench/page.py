@@ -6,7 +6,7 @@ import os
 import platform
 import subprocess
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple
@@ -55,12 +55,6 @@ class Machine(NamedTuple):
             },
             _revision(),
         )
-
-
-def write(results: Results, plan: Plan, machine: Machine, ways: Sequence[Way], minutes: float) -> Path:
-    """Write the page; return where."""
-    PAGE.write_text(text(results, plan, machine, ways, minutes, datetime.now(UTC)), encoding="utf-8")
-    return PAGE
 
 
 def text(results: Results, plan: Plan, machine: Machine, ways: Sequence[Way], minutes: float, when: datetime) -> str:
