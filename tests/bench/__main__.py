@@ -99,7 +99,8 @@ async def _run(options: argparse.Namespace, console: Console) -> None:
             if screen.results is not None:
                 console.print(figures_table(screen.results, plan))  # what was measured before it broke off
             raise
-    console.print(figures_table(results, plan))
+    if results.sides:
+        console.print(figures_table(results, plan))
     if results.bytes_scaling:
         console.print(scaling_table(results))
     console.print(bars_table(results))

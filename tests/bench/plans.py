@@ -44,7 +44,7 @@ class Plan:
     crowd_seconds: float = 5.0
     connections: int = 200
     """Connections that work before the memory is looked at."""
-    hammers: int = 48
+    hammers: int = 120
     """Connections that keep the workers busy."""
     hammer_seconds: float = 5.0
 
