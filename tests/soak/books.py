@@ -1,4 +1,7 @@
-"""What the users saw: the ledger's rows and how often what went wrong. Kept in memory, written at the end."""
+"""What the users saw: the ledger's rows and how often what went wrong. Kept in memory, written at the end.
+
+Only for the users' process: whoever imports locust gets gevent's sockets, with which trio does not run.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +13,7 @@ from locust.stats import RequestStats
 
 from appliance.drills.ledger import Outcome, RecordLedger, Write, write_ledger
 from appliance.drills.traffic.marks import Mark, digest_of
-from tests.soak.plans import VALUE_BYTES
-
-LEDGER, USERS = "ledger.jsonl", "users.json"
+from tests.soak.plans import LEDGER, USERS, VALUE_BYTES
 
 
 class Books:

@@ -12,6 +12,8 @@ ORDERS, PAYMENTS = "orders", "payments"
 PARTITIONS = {ORDERS: 6, PAYMENTS: 3}
 VALUE_BYTES = 300
 CLUSTER = "soak"
+LEDGER, USERS = "ledger.jsonl", "users.json"
+"""What the users leave."""
 _VARIABLE = "TIDEGATE_SOAK"
 
 
@@ -26,7 +28,7 @@ class Brief:
     rate: int
     """Records a second, all writers together."""
     results: Path
-    """Folder for `ledger.jsonl` and `users.json`."""
+    """Folder for what they leave."""
 
     def environment(self) -> dict[str, str]:
         """Return this as a variable for the users' process."""

@@ -19,10 +19,9 @@ from appliance.lab import Cluster, ClusterPlan, LabPlan, open_lab
 from appliance.lab.ports import PortLeases
 from appliance.lab.processes import GuardedProcess, last_lines, start_guarded
 from tests.bench.sides import Way, environment, open_gateway
-from tests.soak.books import LEDGER, USERS
 from tests.soak.final_read import read_log
 from tests.soak.judging import Evidence, Kill
-from tests.soak.plans import ORDERS, PARTITIONS, Brief
+from tests.soak.plans import LEDGER, ORDERS, PARTITIONS, USERS, Brief
 from tests.soak.sentinels import NoSentinelsError, Sentinels
 from tests.soak.watching import Sample, look, trend, watch
 
