@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import datetime
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import trio
@@ -31,21 +33,36 @@ def frame_of(question: Any) -> bytes:
 
 async def ask(stream: trio.SocketStream, question: Any) -> Any:
     """Send a request and return its answer, decoded. Raises OSError."""
-    await stream.send_all(frame_of(question))
+    await send(stream, frame_of(question))
     api, version = question.__api_key__, question.__version__
     frame = await receive(stream)
     return decode(response_type(api, version), bytes(frame[response_body(frame, 0, len(frame), api, version) :]))
+
+
+async def send(stream: trio.SocketStream, frame: bytes) -> None:
+    """Send a request. Raises OSError."""
+    with _broken_is_an_os_error():
+        await stream.send_all(frame)
 
 
 async def receive(stream: trio.SocketStream) -> bytearray:
     """Return the next answer, whole. Raises OSError where the connection ends first."""
     frame = bytearray()
     while len(frame) < SIZE.size or len(frame) < SIZE.size + SIZE.unpack_from(frame)[0]:
-        data = await stream.receive_some(_CHUNK)
+        with _broken_is_an_os_error():
+            data = await stream.receive_some(_CHUNK)
         if not data:
             raise OSError("the connection was closed while an answer was due")
         frame += data
     return frame
+
+
+@contextmanager
+def _broken_is_an_os_error() -> Iterator[None]:
+    try:
+        yield
+    except trio.BrokenResourceError as error:
+        raise OSError(str(error)) from error
 
 
 async def leaders(bootstrap: str, topic: str) -> list[tuple[int, Address]]:

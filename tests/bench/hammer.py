@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import trio
 
-from tests.bench.bare_client import Address, ask, frame_of, hello, leaders, produce, receive
+from tests.bench.bare_client import Address, ask, frame_of, hello, leaders, produce, receive, send
 
 
 async def strike(bootstrap: str, topic: str, count: int, seconds: float, size: int, records: int) -> int:
@@ -23,7 +23,7 @@ async def strike(bootstrap: str, topic: str, count: int, seconds: float, size: i
             connected.set()
             end = trio.current_time() + seconds
             while trio.current_time() < end:
-                await stream.send_all(frames[partition])
+                await send(stream, frames[partition])
                 await receive(stream)
                 answered += 1
 

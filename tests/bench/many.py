@@ -9,7 +9,7 @@ from typing import Any
 
 import trio
 
-from tests.bench.bare_client import Address, ask, frame_of, hello, leaders, metadata, produce, receive, refusal
+from tests.bench.bare_client import Address, ask, frame_of, hello, leaders, metadata, produce, receive, refusal, send
 from tests.bench.processes import Resident
 
 _PRODUCES = 10
@@ -97,6 +97,6 @@ class Crowding:
         at = trio.current_time() + offset
         while at < end:
             await trio.sleep_until(at)
-            await stream.send_all(frame)
+            await send(stream, frame)
             await receive(stream)
             at += 1

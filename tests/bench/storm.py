@@ -5,7 +5,7 @@ from __future__ import annotations
 import trio
 
 from appliance.wire.headers import SIZE
-from tests.bench.bare_client import Address, ask, frame_of, hello, leaders, metadata
+from tests.bench.bare_client import Address, ask, frame_of, hello, leaders, metadata, send
 
 _AT_ONCE = 50
 _BUFFER = 256 * 1024
@@ -42,7 +42,7 @@ async def reconnect(bootstrap: str, topic: str, partitions: int, count: int) -> 
     async def come_back(address: Address) -> None:
         async with await trio.open_tcp_stream(*address) as stream:
             for question in questions:
-                await stream.send_all(question)
+                await send(stream, question)
                 size = await _answer(stream, room)
             if size < partitions * _SMALLEST_PARTITION:
                 raise OSError(f"expected Metadata of {partitions} partitions, found an answer of {size} bytes")
@@ -70,7 +70,7 @@ async def _answer(stream: trio.SocketStream, room: memoryview) -> int:
 
 
 async def _some(stream: trio.SocketStream, count: int) -> bytes:
-    data = await stream.receive_some(count)
+    data = await stream.socket.recv(count)
     if not data:
         raise OSError("the connection was closed while an answer was due")
     return bytes(data)

@@ -156,6 +156,7 @@ def _broken_off(process: GuardedProcess, log: Path) -> str:
 async def _disturb(wish: Wish, gateway: Way, kills: list[Kill], tell: Callable[[str], None]) -> None:
     """Kill one worker in the middle of the load."""
     sentinels = Sentinels(gateway.bootstrap, ORDERS, gateway.pids[0])
+    refused = ""
     async with trio.open_nursery() as nursery:
         nursery.start_soon(sentinels.run)
         await trio.sleep(wish.seconds / 2)
@@ -163,8 +164,10 @@ async def _disturb(wish: Wish, gateway: Way, kills: list[Kill], tell: Callable[[
         try:
             kills.append(await sentinels.kill_a_worker())
         except NoSentinelsError as error:
-            raise SoakError(str(error)) from error
+            refused = str(error)
         nursery.cancel_scope.cancel()
+    if refused:
+        raise SoakError(refused)
 
 
 async def _report(samples: list[Sample], seconds: float, tell: Callable[[str], None]) -> None:
