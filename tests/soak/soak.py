@@ -99,7 +99,7 @@ async def soak(wish: Wish, tell: Callable[[str], None]) -> Outcome:
             ledger,
             found["readers"],
             found["unfinished"],
-            trend(samples, wish.seconds),
+            trend(samples, wish.seconds, since=wish.seconds / 2 if wish.kill_worker else 0.0),
             (before.descriptors, after.descriptors),
             after.memory == 0,
             kills,

@@ -130,6 +130,12 @@ def test_memory_is_judged_after_the_warm_up_only():
     assert not leaking.flat
     assert leaking.per_hour == pytest.approx(600.0)
     assert trend(flat[:2], 180.0) is None
+    again = [Sample(at, 30.0 + (at - 180) / 2, 10) for at in range(180, 240, 2)]
+    restarted = trend(
+        [*warming, *flat, *again, *(Sample(at, 60.0, 10) for at in range(240, 360, 2))], 360.0, since=180.0
+    )
+    assert restarted is not None
+    assert restarted.growth == pytest.approx(0.0)
 
 
 @pytest.mark.kafka

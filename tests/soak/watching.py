@@ -61,9 +61,12 @@ async def watch(root: int, samples: list[Sample], clock: Callable[[], float]) ->
         await trio.sleep(_EVERY)
 
 
-def trend(samples: Sequence[Sample], seconds: float) -> Trend | None:
-    """Return where memory goes while the load is on, None where too little was seen to tell."""
-    first = min(_WARM_UP, seconds / 3)
+def trend(samples: Sequence[Sample], seconds: float, since: float = 0.0) -> Trend | None:
+    """Return where memory goes while the load is on, None where too little was seen to tell.
+
+    `since` is when a process began anew, and with it the warm-up.
+    """
+    first = since + min(_WARM_UP, (seconds - since) / 3)
     rows = [sample for sample in samples if first <= sample.at <= seconds]
     if len(rows) < 3:
         return None
