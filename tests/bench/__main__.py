@@ -17,6 +17,7 @@ from rich.console import Console
 
 from appliance.lab import Cluster, ClusterPlan, JarsUnavailable, LabError, LabPlan, open_lab
 from appliance.lab.ports import PortLeases
+from tests.bench.bars import bars
 from tests.bench.certificates import make_certificates
 from tests.bench.clients import Clients
 from tests.bench.figures import Phase, Results, Side
@@ -103,7 +104,8 @@ async def _run(options: argparse.Namespace, console: Console) -> None:
         console.print(figures_table(results, plan))
     if results.bytes_scaling:
         console.print(scaling_table(results))
-    console.print(bars_table(results))
+    if bars(results):
+        console.print(bars_table(results))
     for note in results.notes:
         console.print(f"not measured: {note}", highlight=False, markup=False)
     if profiler is not None:
@@ -152,9 +154,11 @@ async def _open_ways(
         return await stack.enter_async_context(way)
 
     direct = Way(Side.DIRECT, ",".join(addresses))
-    plain = [direct, await opened("bare relay", open_relay(addresses, ports, directory))]
-    plain.append(await opened("gateway", open_gateway(addresses, ports, directory)))
-    plain += [await opened(peer.side, peer.open(brokers, ports, directory)) for peer in peers]
+    plain = [direct]
+    if plan.phases - {Phase.TLS, Phase.WORKERS}:
+        plain.append(await opened("bare relay", open_relay(addresses, ports, directory)))
+        plain.append(await opened("gateway", open_gateway(addresses, ports, directory)))
+        plain += [await opened(peer.side, peer.open(brokers, ports, directory)) for peer in peers]
     tls, workers = [], []
     if Phase.TLS in plan.phases and (why := why_not_tls()) is not None:
         notes.append(why)
