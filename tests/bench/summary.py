@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from tests.bench.bars import bars
 from tests.bench.figures import PEERS, Results, Side, Task, above, over_rounds
 from tests.bench.plans import RATE, Plan
 
@@ -17,6 +18,9 @@ def summary(results: Results, plan: Plan) -> Iterator[str]:
     yield from _latency(results)
     yield from _memory(results, plan)
     yield from _storm(results, plan)
+    if judged := bars(results):
+        met = sum(bar.met for bar in judged)
+        yield f"**Bars**: {met} of {len(judged)} are met; what is not is shown as such below."
 
 
 def _throughput(results: Results) -> Iterator[str]:

@@ -98,7 +98,7 @@ def _works(title: str, results: Results, base: str, tasks: tuple[Task, Task]) ->
         figures[f"{what}, MB/s"] = throughput, 1
         figures[f"{what}, of direct{base}"] = ratio, 2
         figures[f"{what}, CPU s/GB"] = cpu, 2
-        figures[f"{what}, gateway's CPU of this one's"] = cpu_ratio, 2
+        figures[f"{what}, CPU: the gateway's of this side's"] = cpu_ratio, 2
     return _section(title, results, figures)
 
 

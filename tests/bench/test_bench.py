@@ -191,6 +191,7 @@ def test_page_says_what_was_found(results: Results):
     assert "| produce, of direct | ≥ 0.95 | 0.80 (0.50 to 0.80) | **not met** |" in found
     assert "a spread of 50% of the median" in found
     assert "**Only these were compared**" in found
+    assert "**Bars**: 2 of 4 are met" in found
     assert "kroxylicious |" not in found
 
 
