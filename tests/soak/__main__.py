@@ -7,6 +7,7 @@ import signal
 import sys
 from collections.abc import Sequence
 from functools import partial
+from pathlib import Path
 
 import trio
 from rich.console import Console
@@ -14,9 +15,11 @@ from rich.markup import escape
 from rich.table import Table
 
 from appliance.lab import LabError
-from tests.bench.sides import BenchError, why_not_workers
+from tests.bench.sides import ROOT, BenchError, why_not_workers
 from tests.soak.judging import Check, judge
 from tests.soak.soak import Outcome, SoakError, Wish, soak
+
+_OUT = ROOT / "reports" / "out" / "soak"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -39,6 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for user, what, told, times in outcome.errors:
         console.print(f"{user}, {what}: {told} ({times} times)", markup=False, highlight=False, soft_wrap=True)
     console.print(_checks_table(checks))
+    console.print(f"ledger and logs: {options.out}", highlight=False, markup=False)
     return 0 if all(check.ok for check in checks) else 1
 
 
@@ -47,6 +51,9 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--minutes", type=float, default=60.0, help="of load (60)")
     parser.add_argument("--rate", type=int, default=200, help="records a second, all writers together (200)")
     parser.add_argument("--workers", type=int, help="processes of the gateway (the gateway's default; 2 with a kill)")
+    parser.add_argument(
+        "--out", type=Path, default=_OUT, metavar="DIR", help="what stays: ledger and logs (reports/out/soak)"
+    )
     parser.add_argument("--kill-worker", action="store_true", help="kill -9 one of them in the middle")
     options = parser.parse_args(arguments)
     if options.minutes <= 0 or options.rate < 4:
@@ -62,7 +69,7 @@ def _wish(options: argparse.Namespace) -> Wish:
             raise SoakError("--kill-worker needs --workers 2 or more: somebody has to be left undisturbed")
     if workers is not None and (why := why_not_workers()) is not None:
         raise SoakError(why)
-    return Wish(options.minutes * 60, options.rate, workers, options.kill_worker)
+    return Wish(options.minutes * 60, options.rate, workers, options.kill_worker, options.out.absolute())
 
 
 def _users_table(outcome: Outcome) -> Table:

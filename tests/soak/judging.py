@@ -36,6 +36,8 @@ class Kill:
     """Those of them that saw anything of it."""
     restarted: bool
     """Whether there were as many workers as before soon after."""
+    over: float = 0.0
+    """When it was over, in seconds since the load began."""
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import psutil
@@ -55,7 +56,7 @@ class Sentinels:
                     self._broken.add(number)
                 await trio.sleep(_BEAT)
 
-    async def kill_a_worker(self) -> Kill:
+    async def kill_a_worker(self, clock: Callable[[], float]) -> Kill:
         """Kill -9 the worker with the most of these connections; return what came of it. Raises NoSentinelsError."""
         workers = tree(self.root)[1:]
         served: dict[int, set[int]] = {}
@@ -77,4 +78,5 @@ class Sentinels:
                 restarted = victim not in now and len(now) >= len(workers)
         await trio.sleep(4 * _BEAT)  # those that broke have noticed by now
         theirs = served[victim]
-        return Kill(victim, len(theirs), len(theirs & self._broken), len(others), len(others & self._broken), restarted)
+        broken, disturbed = len(theirs & self._broken), len(others & self._broken)
+        return Kill(victim, len(theirs), broken, len(others), disturbed, restarted, over=clock())

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import secrets
+import shutil
 import sys
-import tempfile
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -49,6 +49,8 @@ class Wish:
     rate: int
     workers: int | None
     kill_worker: bool
+    out: Path
+    """Folder for the ledger and all logs; what an earlier soak left there is removed."""
 
 
 @dataclass(frozen=True)
@@ -70,24 +72,28 @@ async def soak(wish: Wish, tell: Callable[[str], None]) -> Outcome:
         root = gateway.pids[0]
         before = await _at_rest(root)
         start = trio.current_time()
+
+        def clock() -> float:
+            return trio.current_time() - start
+
         samples: list[Sample] = []
         kills: list[Kill] = []
         try:
             async with trio.open_nursery() as nursery:
-                nursery.start_soon(watch, root, samples, lambda: trio.current_time() - start)
+                nursery.start_soon(watch, root, samples, clock)
                 nursery.start_soon(_report, samples, wish.seconds, tell)
                 if wish.kill_worker:
-                    nursery.start_soon(_disturb, wish, gateway, kills, tell)
+                    nursery.start_soon(_disturb, wish, gateway, kills, clock, tell)
                 await _drive(brief, gateway.bootstrap, directory, start)
                 nursery.cancel_scope.cancel()
         except* SoakError as group:
             raise SoakError("; ".join(str(error) for error in group.exceptions)) from None
         tell("waiting for the gateway to come to rest")
-        after = look(root, trio.current_time() - start)
+        after = look(root, clock())
         with trio.move_on_after(_CALM):
             while after.descriptors > before.descriptors:
                 await trio.sleep(0.5)
-                after = look(root, trio.current_time() - start)
+                after = look(root, clock())
         tell("reading the log to its end")
         ledger = await trio.to_thread.run_sync(read_ledger, brief.results / LEDGER)
         try:
@@ -99,7 +105,7 @@ async def soak(wish: Wish, tell: Callable[[str], None]) -> Outcome:
             ledger,
             found["readers"],
             found["unfinished"],
-            trend(samples, wish.seconds, since=wish.seconds / 2 if wish.kill_worker else 0.0),
+            trend(samples, wish.seconds, since=max((kill.over for kill in kills), default=0.0)),
             (before.descriptors, after.descriptors),
             after.memory == 0,
             kills,
@@ -110,8 +116,10 @@ async def soak(wish: Wish, tell: Callable[[str], None]) -> Outcome:
 @asynccontextmanager
 async def _ground(wish: Wish, tell: Callable[[str], None]) -> AsyncIterator[tuple[Cluster, Way, Path]]:
     """Three brokers, the topics, and the gateway in front of them."""
-    with tempfile.TemporaryDirectory(prefix="tidegate-soak-") as folder, PortLeases() as ports:
-        directory = Path(folder)
+    directory = wish.out
+    with PortLeases() as ports:
+        shutil.rmtree(directory, ignore_errors=True)
+        directory.mkdir(parents=True)
         plan = LabPlan((ClusterPlan("soak", brokers=3),))
         async with open_lab(plan, kind="apache", directory=directory / "lab", progress=tell) as lab:
             cluster = lab.clusters["soak"]
@@ -153,7 +161,9 @@ def _broken_off(process: GuardedProcess, log: Path) -> str:
     return f"the users {state}, and left no ledger; locust's log ends with:\n{last_lines(log, 30)}"
 
 
-async def _disturb(wish: Wish, gateway: Way, kills: list[Kill], tell: Callable[[str], None]) -> None:
+async def _disturb(
+    wish: Wish, gateway: Way, kills: list[Kill], clock: Callable[[], float], tell: Callable[[str], None]
+) -> None:
     """Kill one worker in the middle of the load."""
     sentinels = Sentinels(gateway.bootstrap, ORDERS, gateway.pids[0])
     refused = ""
@@ -162,7 +172,7 @@ async def _disturb(wish: Wish, gateway: Way, kills: list[Kill], tell: Callable[[
         await trio.sleep(wish.seconds / 2)
         tell("killing a worker")
         try:
-            kills.append(await sentinels.kill_a_worker())
+            kills.append(await sentinels.kill_a_worker(clock))
         except NoSentinelsError as error:
             refused = str(error)
         nursery.cancel_scope.cancel()

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -140,8 +141,8 @@ def test_memory_is_judged_after_the_warm_up_only():
 
 @pytest.mark.kafka
 @pytest.mark.timeout(600)  # JVMs start on machines of all kinds
-def test_soak_of_some_seconds_holds():
-    command = [sys.executable, "-m", "tests.soak", "--minutes", "0.2", "--rate", "40"]
+def test_soak_of_some_seconds_holds(tmp_path: Path):
+    command = [sys.executable, "-m", "tests.soak", "--minutes", "0.2", "--rate", "40", "--out", str(tmp_path)]
     ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=550)
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert "did not hold" not in ended.stdout

@@ -406,7 +406,8 @@ class PythonMember(_Named):
     def _at_end(self) -> bool:
         held = self.consumer.assignment()
         ends = self.consumer.end_offsets(list(held))
-        return all(self.consumer.position(place) >= ends[place] for place in held)
+        # It is the only member: without a partition it is not at the end but outside.
+        return bool(held) and all(self.consumer.position(place) >= ends[place] for place in held)
 
 
 class Administrator(_Named):
