@@ -33,7 +33,7 @@ from tests.bench.sides import ROOT, BenchError, Way, open_gateway, open_relay, w
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the benchmark; return the exit status. A bar that is not met is no failure."""
     options = _options(arguments)
-    console = Console(width=None if sys.stdout.isatty() else 120)
+    console = Console(width=None if sys.stdout.isatty() else 180)
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     try:
         if sys.platform != "linux":

@@ -94,6 +94,8 @@ class Storm(NamedTuple):
     p50: float
     p99: float
     all: float
+    memory: float
+    """Resident memory of the process when all are answered, MB of 2**20 bytes; 0 where there is none."""
 
 
 class Memory(NamedTuple):

@@ -91,9 +91,18 @@ def produce(
 
 
 def consume(
-    bootstrap: str, topics: list[str], partitions: int, records: int, size: int, pids: list[int], ca: str | None = None
+    bootstrap: str,
+    topics: list[str],
+    partitions: int,
+    records: int,
+    size: int,
+    pids: list[int],
+    passes: int,
+    ca: str | None = None,
 ) -> dict[str, Any]:
-    """Read `records` records from the start; the clock runs from connected to every broker to the last record."""
+    """Read `records` records from the start, several times; the clock runs from connected to every broker to the last
+    record.
+    """
     consumer = Consumer(
         {
             **_connection(bootstrap, ca),
@@ -113,12 +122,13 @@ def consume(
     # The last record of each partition first, so that every broker is connected.
     consumer.assign([TopicPartition(*place, end - 1) for place, end in zip(places, ends, strict=True) if end])
     _read(consumer, sum(end > 0 for end in ends))
-    consumer.assign([TopicPartition(*place, 0) for place in places])
     stop = _stop_watch(pids)
-    _read(consumer, records)
+    for _ in range(passes):
+        consumer.assign([TopicPartition(*place, 0) for place in places])
+        _read(consumer, records)
     spent = stop()
     consumer.close()
-    return {**spent, "bytes": records * size}
+    return {**spent, "bytes": passes * records * size}
 
 
 def _read(consumer: Consumer, records: int) -> None:

@@ -85,9 +85,10 @@ class Bench:
             for way in ways:
                 yield self._step(f"warming up: {load.name}", way, partial(self._load, way, load, keep=False), load.name)
         yield from self._rounds(works)
+        # The storm last, for what it leaves in memory would count for the others.
+        yield from self._crowds([way for way in self.ways.plain if way.pids])
         if Phase.STORM in self.plan.phases:
             yield from self._storms()
-        yield from self._crowds([way for way in self.ways.plain if way.pids])
         if self.ways.workers:
             for number in range(self.plan.rounds):
                 yield Step(f"{self._when(number)}: one worker and two", self._workers)
@@ -118,15 +119,15 @@ class Bench:
         yield Step("deleting that topic", partial(self._delete, ["wide"]))
 
     def _crowds(self, ways: Sequence[Way]) -> Iterator[Step]:
+        if Phase.RSS in self.plan.phases:
+            name = f"memory with {self.plan.connections} connections"
+            for way in ways:
+                yield self._step(name, way, partial(self._memory, way), name)
         if Phase.CROWD in self.plan.phases:
             name = f"{self.plan.crowd} connections"
             for number in range(self.plan.rounds):
                 for way in _in_turn(ways, number):
                     yield self._step(f"{self._when(number)}: {name}", way, partial(self._crowd, way), name)
-        if Phase.RSS in self.plan.phases:
-            name = f"memory with {self.plan.connections} connections"
-            for way in ways:
-                yield self._step(name, way, partial(self._memory, way), name)
 
     def _when(self, number: int) -> str:
         return f"round {number + 1} of {self.plan.rounds}"
@@ -158,8 +159,9 @@ class Bench:
             for do, task in (("produce", load.produce), ("consume", load.consume)):
                 if task is None:
                     continue
+                more = {"passes": self.plan.passes} if do == "consume" else {}
                 async with self._watching([way] if keep else [], task):
-                    found = await self.clients.do(do=do, **job)
+                    found = await self.clients.do(do=do, **job, **more)
                 if keep:
                     work = Work(found["seconds"], found["bytes"], found["cpu"])
                     self.results.work.setdefault((task, way.side), []).append(work)
@@ -185,7 +187,9 @@ class Bench:
         async with self._watching([way] if keep else [], "reconnecting"):
             found = await self.clients.do(do="storm", bootstrap=way.bootstrap, **job)
         if keep:
-            self.results.storm.setdefault(way.side, []).append(Storm(found["p50"], found["p99"], found["all"]))
+            memory = resident(list(way.pids)).now
+            storm = Storm(found["p50"], found["p99"], found["all"], memory)
+            self.results.storm.setdefault(way.side, []).append(storm)
 
     async def _crowd(self, way: Way) -> None:
         job = {"count": self.plan.crowd, "seconds": self.plan.crowd_seconds, "size": RECORD_BYTES}

@@ -103,8 +103,8 @@ their own, throughput ratios would be nearer to 1.
 {_lines(f"- {way.side} {way.version}: `{_command(way)}`." for way in ways if way.side in PEERS)}
 - **Produce**: {plan.megabytes} MB of {RECORD_BYTES}-byte records (or of 100,000, of 1,000,000 bytes), idempotent,
   `acks=all`, `linger.ms=1`, `batch.size=131072`, no compression; the clock runs from connected to all acknowledged.
-  **Consume**: the same records from the start; from connected to the last record. Each side of each round has topics
-  of its own, which are deleted behind it.
+  **Consume**: the same records from the start, {plan.passes} times; from connected to the last record. Each side of
+  each round has topics of its own, which are deleted behind it.
 - **TLS** is between client and proxy, to the brokers it is plain; direct is without TLS.
 - **Fixed rate**: {RATE:,} records of {RECORD_BYTES} bytes a second with the settings of produce, for
   {plan.paced_turns * plan.turn_seconds:g} s a side and round, in turns of {plan.turn_seconds:g} s; from the moment at
@@ -113,7 +113,8 @@ their own, throughput ratios would be nearer to 1.
   partition without followers (their fetches would be most of what is measured), from `produce` to the delivery report.
   Sides take turns of {TURN} records; the first {WARMING} of a turn are not counted. Added is minus direct of the round.
 - **Reconnecting**: {plan.storm_clients:,} connections over all brokers are closed, then all come back at the same
-  moment; each asks ApiVersions and Metadata of a topic of {plan.storm_partitions:,} partitions.
+  moment; each asks ApiVersions and Metadata of a topic of {plan.storm_partitions:,} partitions. After all the others,
+  for what a storm leaves in memory would count for them.
 - **CPU** is the CPU time, all threads, of the proxy's processes during the measurement (the scheduler's count, of which
   `/proc/PID/stat` is the rounded form).
 - **Connections**: {plan.crowd:,} over all brokers, {plan.crowd_seconds:g} s idle, then {plan.crowd_seconds:g} s with

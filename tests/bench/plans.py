@@ -35,6 +35,8 @@ class Plan:
     """Round trips on each side in each round."""
     phases: frozenset[Phase]
     topics: int = 10
+    passes: int = 4
+    """How often what was written is read: reading is fast, and would be over before it can be measured."""
     paced_turns: int = 8
     turn_seconds: float = 0.5
     storm_clients: int = 1000

@@ -128,6 +128,10 @@ def _storm(results: Results, plan: Plan) -> Section:
             "half are answered after, s": (lambda side: over_rounds(results.storm, side, lambda row: row.p50), 2),
             "99 % are answered after, s": (lambda side: over_rounds(results.storm, side, lambda row: row.p99), 2),
             "all are answered after, s": (lambda side: over_rounds(results.storm, side, lambda row: row.all), 2),
+            "RSS then, MB": (
+                lambda side: None if side is Side.DIRECT else over_rounds(results.storm, side, lambda row: row.memory),
+                0,
+            ),
         },
     )
 

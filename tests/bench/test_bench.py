@@ -149,7 +149,7 @@ def with_peers(results: Results) -> Results:
     }
     results.latency[go] = [Latency(1.0, 5.0, 1.5), Latency(2.0, 6.0, 2.0)]
     results.paced = {Side.GATEWAY: [Latency(1.0, 2.0, 1.0)], go: [Latency(1.5, 1.5, 1.0)]}
-    results.storm = {Side.GATEWAY: [Storm(0.1, 0.4, 0.5)], jvm: [Storm(0.5, 1.0, 1.0)]}
+    results.storm = {Side.GATEWAY: [Storm(0.1, 0.4, 0.5, 60)], jvm: [Storm(0.5, 1.0, 1.0, 300)]}
     results.crowd = {Side.GATEWAY: [Crowd(40, 1, 50, 20)], jvm: [Crowd(200, 1, 200, 30)]}
     results.bytes_scaling = [Scaling(2.0, 1.0), Scaling(2.0, 1.6)]
     return results
