@@ -4,11 +4,13 @@ SCENARIO ?= scenarios/planned-switch.yaml
 LAB      ?= auto
 OUT      ?= reports/out
 MINUTES  ?= 60
+FRAMES   ?= 1000000
+SEED     ?=
 BIN      := .venv/bin
 STAMP    := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock lint format test drill bench soak clean
+.PHONY: help setup lock lint format test drill bench soak fuzz clean
 
 help: ## list what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -48,6 +50,9 @@ bench: $(STAMP) ## direct, bare relay, gateway and PEERS="NAME=PATH ..." side by
 
 soak: $(STAMP) ## mixed load for MINUTES=60: flat memory, nothing lost or doubled
 	$(BIN)/python -m tests.soak --minutes $(MINUTES)
+
+fuzz: $(STAMP) ## FRAMES=1000000 damaged frames and handshakes; SEED=... repeats a run
+	$(BIN)/python -m tests.fuzz --frames $(FRAMES) $(if $(SEED),--seed $(SEED))
 
 clean: ## remove what was made here (caches of the user stay)
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache reports/out
