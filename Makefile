@@ -3,6 +3,7 @@ PYTHON   ?= python3
 SCENARIO ?= scenarios/planned-switch.yaml
 LAB      ?= auto
 OUT      ?= reports/out
+MINUTES  ?= 60
 FRAMES   ?= 1000000
 SEED     ?=
 WORKERS  ?= 1
@@ -10,7 +11,7 @@ BIN      := .venv/bin
 STAMP    := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock lint format test drill bench fuzz clean
+.PHONY: help setup lock lint format test drill bench soak fuzz clean
 
 help: ## list what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -45,8 +46,11 @@ test: $(STAMP) ## all tests, real Kafka included
 drill: $(STAMP) ## run SCENARIO=... on LAB=auto|apache|embedded|docker, with WORKERS=N
 	$(BIN)/tidegate drill run $(SCENARIO) --lab $(LAB) --out $(OUT) --workers $(WORKERS)
 
-bench: $(STAMP) ## direct, bare relay and gateway side by side
-	$(BIN)/python -m tests.bench
+bench: $(STAMP) ## direct, bare relay, gateway and PEERS="NAME=PATH ..." side by side
+	$(BIN)/python -m tests.bench $(foreach peer,$(PEERS),--peer $(peer))
+
+soak: $(STAMP) ## mixed load for MINUTES=60: flat memory, nothing lost or doubled
+	$(BIN)/python -m tests.soak --minutes $(MINUTES)
 
 fuzz: $(STAMP) ## FRAMES=1000000 damaged frames and handshakes; SEED=... repeats a run
 	$(BIN)/python -m tests.fuzz --frames $(FRAMES) $(if $(SEED),--seed $(SEED))
