@@ -48,14 +48,17 @@ class Scene:
         await self.ask(self.truth.write, self.name, written, PARTITIONS)
         return self.name
 
-    async def wait_members(self, group: str, wanted: Callable[[Members], bool], what: str) -> Members:
-        """Wait until the brokers say that a group is so. Raises CheckFailedError."""
+    async def wait_members(self, shares: tuple[int, ...], what: str, *clients: Running) -> Members:
+        """Wait until the brokers say that the group's partitions are shared so. Raises CheckFailedError."""
         found = Members((), new_protocol=False)
         with trio.move_on_after(PATIENCE):
-            while not wanted(found := await self.ask(self.truth.members, group)):
+            while (found := await self.ask(self.truth.members, self.name)).shares != shares:
+                for client in clients:
+                    client.expect_alive()
                 await trio.sleep(_LOOK)
             return found
-        raise CheckFailedError(f"{what}: the group still had members with {found.shares} partitions")
+        words = " | ".join(client.last_words() for client in clients)
+        raise CheckFailedError(f"{what} expected, the members have {found.shares} partitions: {words}")
 
 
 def named(prefix: str, count: int) -> list[str]:
@@ -110,21 +113,21 @@ async def rebalance(scene: Scene, protocol: GroupProtocol = "classic") -> None:
     topic = await scene.topic([])
     task = Task(verb=Verb.CONSUME_FOREVER, access=scene.access, topic=topic, group=topic, protocol=protocol)
     async with scene.stage.running(task) as first:
-        alone = await scene.wait_members(topic, lambda now: now.shares == (PARTITIONS,), "one member, all partitions")
+        alone = await scene.wait_members((PARTITIONS,), "one member with all partitions", first)
         if alone.new_protocol != (protocol == "consumer"):
             raise CheckFailedError(f"the brokers say that the group does not use the {protocol} protocol")
         await _more(scene, "alone", first)
         async with scene.stage.running(task) as second:
             half = (PARTITIONS // 2, PARTITIONS // 2)
-            await scene.wait_members(topic, lambda now: now.shares == half, "two members, half of the partitions each")
+            await scene.wait_members(half, "two members with half of the partitions each", first, second)
             await _more(scene, "both", first, second)
             if not [value for value in second.values("delivered") if value.startswith("both-")]:
                 raise CheckFailedError("the second member had partitions and was delivered nothing")
             await second.stop()
-        await scene.wait_members(topic, lambda now: now.shares == (PARTITIONS,), "the first member alone again")
+        await scene.wait_members((PARTITIONS,), "the first member alone again", first)
         await _more(scene, "again", first)
         await first.stop()
-    await scene.wait_members(topic, lambda now: not now.shares, "nobody left")
+    await scene.wait_members((), "an empty group")
 
 
 async def _more(scene: Scene, prefix: str, *members: Running) -> None:
@@ -134,6 +137,7 @@ async def _more(scene: Scene, prefix: str, *members: Running) -> None:
     with trio.move_on_after(PATIENCE):
         while missing:
             for member in members:
+                member.expect_alive()
                 missing -= set(member.values("delivered"))
             await trio.sleep(_LOOK if missing else 0)
         return

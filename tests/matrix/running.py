@@ -65,12 +65,16 @@ class Running:
         """Wait until it has told so many events of one kind. Raises CheckFailedError."""
         with trio.move_on_after(PATIENCE):
             while len(self.values(kind)) < count:
-                if self.process.returncode is not None:
-                    raise CheckFailedError(f"it ended with status {self.process.returncode}: {self.last_words()}")
+                self.expect_alive()
                 await trio.sleep(_LOOK)
             return
         found = len(self.values(kind))
         raise CheckFailedError(f"{count} {kind} expected, {found} seen in {PATIENCE:g} s: {self.last_words()}")
+
+    def expect_alive(self) -> None:
+        """Raise CheckFailedError where it has ended."""
+        if self.process.returncode is not None:
+            raise CheckFailedError(f"it ended with status {self.process.returncode}: {self.last_words()}")
 
     async def finish(self) -> None:
         """Wait for its end by itself. Raises CheckFailedError unless it ends well and in time."""
