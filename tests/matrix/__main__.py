@@ -47,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         console.print("interrupted; nothing was written")
         return 130
-    return 0 if all(client.passed or client.not_run for matrix in found for client in matrix.clients) else 1
+    return 0 if all(client.passed or client.missing_toolchain for matrix in found for client in matrix.clients) else 1
 
 
 def _options(arguments: Sequence[str] | None, names: Sequence[str]) -> argparse.Namespace:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import shutil
 import subprocess
@@ -14,24 +15,27 @@ from tests.matrix.driver import CannotPrepareError
 BUILD_SECONDS = 900
 
 
-def built(name: str, sources: Iterable[Path], build: Callable[[Path], None], *, salt: str = "") -> Path:
+def built(name: str, root: Path, sources: Iterable[str], build: Callable[[Path], None], *, salt: str = "") -> Path:
     """Return the folder in which `build` has made something of these sources; it is called once for the same bytes.
 
-    Sources lie in the folder under their own names when `build` is called. A build that fails leaves nothing.
+    Sources are paths below `root`, and lie at the same paths in the folder when `build` is called. A build that fails
+    leaves its log, and is done anew the next time.
     """
     sources = sorted(sources)
     digest = hashlib.sha256(salt.encode())
     for source in sources:
-        digest.update(f"{source.name}\0".encode() + source.read_bytes() + b"\0")
+        digest.update(f"{source}\0".encode() + (root / source).read_bytes() + b"\0")
     folder = cache_folder() / "clients" / f"{name}-{digest.hexdigest()[:12]}"
-    stamp = folder / "complete"
-    if not stamp.exists():
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
-        for source in sources:
-            shutil.copyfile(source, folder / source.name)
-        build(folder)
-        stamp.touch()
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with folder.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # two runs of one user
+        if not (folder / "complete").exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            for source in sources:
+                (folder / source).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(root / source, folder / source)
+            build(folder)
+            (folder / "complete").touch()
     return folder
 
 

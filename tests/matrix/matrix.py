@@ -46,14 +46,15 @@ class Run:
         result = ClientResult(name=driver.name, language=driver.language, version=driver.version, remark=driver.remark)
         self.results[driver.name] = result
         async with slots:
-            result.not_run = await self._unready(driver)
+            result.not_run = driver.needs()
+            result.missing_toolchain = result.not_run is not None
+            if result.not_run is None:
+                result.not_run = await self._not_installed(driver)
             if result.not_run is None:
                 await self._checked(driver, result)
         self.tell(driver.name, result.not_run or "done")
 
-    async def _unready(self, driver: Driver) -> str | None:
-        if (missing := driver.needs()) is not None:
-            return missing
+    async def _not_installed(self, driver: Driver) -> str | None:
         self.tell(driver.name, "installing")
 
         def tell(text: str) -> None:

@@ -38,6 +38,8 @@ class ClientResult(BaseModel):
     version: str
     not_run: str | None = None
     """Why it was not run at all, such as `no go toolchain`."""
+    missing_toolchain: bool = False
+    """Why it was not run is no fault of anybody's."""
     checks: dict[Check, CheckResult] = {}
     strayed: list[int] | None = None
     """Ports of brokers that its sockets led to; None where nobody looked."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tests.matrix.driver import Driver
 from tests.matrix.drivers.console_tools import ConsoleTools
+from tests.matrix.drivers.golang import go_clients
 from tests.matrix.drivers.java import java_clients
 from tests.matrix.drivers.kcat import Kcat
 from tests.matrix.drivers.node import node_clients
@@ -12,4 +13,4 @@ from tests.matrix.drivers.python import python_clients
 
 def every_client() -> list[Driver]:
     """Return a driver for each."""
-    return [*java_clients(), ConsoleTools(), *python_clients(), *node_clients(), Kcat()]
+    return [*java_clients(), ConsoleTools(), *python_clients(), *node_clients(), *go_clients(), Kcat()]

@@ -61,8 +61,7 @@ class JavaProgram(Driver):
             command = [compiler, "-Xlint:all", "-Werror", "--release", str(self._release), "-cp", jars, "-d", "."]
             call([*command, *self._sources], classes, os.environ)
 
-        sources = [FOLDER / source for source in self._sources]
-        classes = built(f"java-{self._artifact}", sources, compile_all, salt=f"{jars} {self._release}")
+        classes = built(f"java-{self._artifact}", FOLDER, self._sources, compile_all, salt=f"{jars} {self._release}")
         self._classpath = f"{classes}:{jars}"
 
     def java(self, main_class: str, *arguments: str) -> Command:

@@ -38,14 +38,16 @@ class NodeClient(Driver):
         return f"no Node.js: {' and '.join(missing)} not on the PATH" if missing else None
 
     def prepare(self, progress: Progress) -> None:
-        package = [FOLDER / self._stem / name for name in ("package.json", "package-lock.json")]
-        programs = [FOLDER / "given.mjs", FOLDER / f"{self._stem}.mjs"]
-        libraries = built(f"node-{self._stem}", package, lambda folder: self._install(folder, progress))
+        package = ("package.json", "package-lock.json")
+        programs = ("given.mjs", f"{self._stem}.mjs")
+        libraries = built(
+            f"node-{self._stem}", FOLDER / self._stem, package, lambda folder: self._install(folder, progress)
+        )
 
         def join(folder: Path) -> None:
             (folder / "node_modules").symlink_to(libraries / "node_modules")
 
-        self._installed = built(f"node-{self._stem}-program", programs, join, salt=libraries.name)
+        self._installed = built(f"node-{self._stem}-program", FOLDER, programs, join, salt=libraries.name)
 
     def _install(self, folder: Path, progress: Progress) -> None:
         progress("npm ci")

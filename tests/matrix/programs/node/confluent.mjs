@@ -107,9 +107,13 @@ await run({
     const topic = { topic: given.topic, numPartitions: given.partitions, replicationFactor: 3 }
     await admin.createTopics({ topics: [topic] })
     const partitions = await until(async () => {
-      if (!(await admin.listTopics()).includes(given.topic)) return 0 // describing it before that is an error
-      const [found] = await admin.fetchTopicMetadata({ topics: [given.topic] })
-      return found.partitions.length
+      try {
+        const [found] = await admin.fetchTopicMetadata({ topics: [given.topic] })
+        return found.partitions.length
+      } catch (error) {
+        if (error.code === confluent.CODES.ERRORS.ERR_UNKNOWN_TOPIC_OR_PART) return 0
+        throw error
+      }
     })
     tell('created', { partitions })
   }),
