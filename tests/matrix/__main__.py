@@ -53,7 +53,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _options(arguments: Sequence[str] | None, names: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.matrix", description="every client through the gateway")
     parser.add_argument("--only", action="append", choices=names, metavar="NAME", help=f"one of: {', '.join(names)}")
-    parser.add_argument("--check", action="append", type=Check, choices=list(Check), metavar="CHECK", help=" | ".join(Check))
+    parser.add_argument(
+        "--check", action="append", type=Check, choices=list(Check), metavar="CHECK", help=" | ".join(Check)
+    )
     parser.add_argument("--listener", action="append", choices=get_args(Listening), help="may be repeated (plain)")
     parser.add_argument("--direct", action="store_true", help="around the gateway, to compare; writes no page")
     parser.add_argument("--jobs", type=int, default=2, help="clients at a time (2)")

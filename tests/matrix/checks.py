@@ -82,7 +82,9 @@ async def produce(scene: Scene) -> None:
             place = places[event.value]
             if event.partition != place.partition or event.offset not in {place.offset, -1}:
                 told = f"{event.partition}@{event.offset}"
-                raise CheckFailedError(f"{event.value} was said to be at {told} and is at {place.partition}@{place.offset}")
+                raise CheckFailedError(
+                    f"{event.value} was said to be at {told} and is at {place.partition}@{place.offset}"
+                )
 
 
 async def group(scene: Scene) -> None:
@@ -103,7 +105,10 @@ async def commit(scene: Scene) -> None:
         raise CheckFailedError(f"expected the places to be after {MANY // 2} records, found {committed}")
     second = (await scene.stage.done(half)).values("delivered")
     expect(first + second, named("c", MANY), "records of both members")
-    committed, ends = await scene.ask(scene.truth.committed, topic, topic), await scene.ask(scene.truth.ends, topic, PARTITIONS)
+    committed, ends = (
+        await scene.ask(scene.truth.committed, topic, topic),
+        await scene.ask(scene.truth.ends, topic, PARTITIONS),
+    )
     if committed != ends:
         raise CheckFailedError(f"expected the places to be at the ends {ends}, found {committed}")
 
@@ -160,7 +165,9 @@ async def transactions(scene: Scene) -> None:
     everything = [each.value for each in await scene.ask(scene.truth.read, topic)]
     if set(named("t-aborted", FEW)) - set(everything):
         raise CheckFailedError("the records of the aborted transaction never reached the log")
-    expect((each.value for each in await scene.ask(scene.truth.read, topic, committed=True)), wanted, "committed records")
+    expect(
+        (each.value for each in await scene.ask(scene.truth.read, topic, committed=True)), wanted, "committed records"
+    )
     reader = Task(
         verb=Verb.CONSUME, access=scene.access, topic=topic, group=topic, count=FEW, isolation="read_committed"
     )
@@ -170,9 +177,7 @@ async def transactions(scene: Scene) -> None:
 async def admin(scene: Scene) -> None:
     """A topic is made, described as it is, and deleted."""
     wanted = PARTITIONS - 1
-    created = await scene.stage.done(
-        Task(verb=Verb.CREATE, access=scene.access, topic=scene.name, partitions=wanted)
-    )
+    created = await scene.stage.done(Task(verb=Verb.CREATE, access=scene.access, topic=scene.name, partitions=wanted))
     described = [event.partitions for event in created.events if event.event == "created"]
     if described != [wanted]:
         raise CheckFailedError(f"expected it to describe {wanted} partitions, found {described}")

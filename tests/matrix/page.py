@@ -26,7 +26,11 @@ def write(matrices: Sequence[Matrix]) -> Path:
 
 def versions(lab: Mapping[str, str]) -> dict[str, str]:
     """Return software -> version of what is not a client."""
-    return {**lab, "python": platform.python_version(), "librdkafka of the independent reader": confluent_kafka.libversion()[0]}
+    return {
+        **lab,
+        "python": platform.python_version(),
+        "librdkafka of the independent reader": confluent_kafka.libversion()[0],
+    }
 
 
 def revision() -> str:

@@ -68,7 +68,9 @@ class Screen:
 
 def _marks(checks: Mapping[Check, CheckResult]) -> list[Text]:
     dots = {Outcome.PASSED: "green", Outcome.FAILED: "bold red", Outcome.UNSUPPORTED: "dim"}
-    return [Text("●" if each.outcome is not Outcome.UNSUPPORTED else "·", dots[each.outcome]) for each in checks.values()]
+    return [
+        Text("●" if each.outcome is not Outcome.UNSUPPORTED else "·", dots[each.outcome]) for each in checks.values()
+    ]
 
 
 def table(matrix: Matrix) -> Group:
@@ -81,7 +83,11 @@ def table(matrix: Matrix) -> Group:
             found.add_row(client.name, client.version, Text(f"not run: {client.not_run}", "yellow"))
             continue
         cells = [_MARKS[client.checks[each].outcome] if each in client.checks else Text("") for each in Check]
-        strayed = Text("?", "dim") if client.strayed is None else Text("NO" if client.strayed else "yes", "red" if client.strayed else "green")
+        strayed = (
+            Text("?", "dim")
+            if client.strayed is None
+            else Text("NO" if client.strayed else "yes", "red" if client.strayed else "green")
+        )
         found.add_row(client.name, client.version, *cells, strayed)
         reasons += [
             Text(f"{client.name}, {name}: {each.reason}")

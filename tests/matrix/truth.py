@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
+import kafka
 from confluent_kafka import (
     OFFSET_BEGINNING,
     Consumer,
@@ -18,6 +20,13 @@ from confluent_kafka import (
 )
 from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
 from confluent_kafka.cimpl import NewTopic
+from kio.schema.describe_groups.v5.request import DescribeGroupsRequest
+from kio.schema.describe_groups.v5.response import DescribeGroupsResponse
+from kio.schema.errors import ErrorCode
+from kio.schema.types import GroupId
+from kio.serial import entity_reader
+
+from tests.gateway import messages
 
 SECONDS = 30.0
 _LOOK = 0.1
@@ -82,7 +91,9 @@ class Truth:
                     raise TimeoutError(f"topic {topic} could not be read to its end in {SECONDS:g} s")
                 error, value = messages[0].error(), messages[0].value()
                 if error is None:
-                    found.append(Written((value or b"").decode(), _known(messages[0].partition()), _known(messages[0].offset())))
+                    found.append(
+                        Written((value or b"").decode(), _known(messages[0].partition()), _known(messages[0].offset()))
+                    )
                 elif error.code() == KafkaError._PARTITION_EOF:
                     ends += 1
                 else:
@@ -120,6 +131,33 @@ class Truth:
         shares = (len(each.assignment.topic_partitions) if each.assignment else 0 for each in found.members)
         return Members(tuple(sorted(shares, reverse=True)), found.type == ConsumerGroupType.CONSUMER)
 
+    def group_kind(self, group: str) -> str:
+        """Return what the brokers call a group's kind: classic, consumer, share, streams; empty where there is none."""
+        admin = kafka.KafkaAdminClient(
+            bootstrap_servers=self._settings["bootstrap.servers"]
+        )  # librdkafka knows some only
+        try:
+            kinds = {each["group_id"]: each["group_type"] for each in admin.list_groups()}
+        finally:
+            admin.close()
+        return str(kinds.get(group, ""))
+
+    def workers(self, group: str) -> int:
+        """Return how many members a group of Connect's workers has.
+
+        Client libraries take their assignments for a consumer's and fail, so each broker is asked in plain bytes; those
+        that are not the group's coordinator say so.
+        """
+        question = DescribeGroupsRequest(groups=(GroupId(group),), include_authorized_operations=False)
+        frame = messages.request(
+            DescribeGroupsRequest.__api_key__, DescribeGroupsRequest.__version__, 1, messages.bytes_of(question)
+        )
+        found = 0
+        for address in self._settings["bootstrap.servers"].split(","):
+            answer, _ = entity_reader(DescribeGroupsResponse)(_ask(address, frame), 0)
+            found += sum(len(each.members) for each in answer.groups if each.error_code is ErrorCode.none)
+        return found
+
     def configure_group(self, group: str, settings: Mapping[str, str]) -> None:
         """Set configs of a group, which need not exist yet."""
         entries = [
@@ -133,3 +171,12 @@ class Truth:
 def _known(number: int | None) -> int:
     assert number is not None, "only errors have no place"
     return number
+
+
+def _ask(address: str, frame: bytes) -> bytes:
+    """Send a request to a broker and return the body of its (flexible) response."""
+    host, _, port = address.rpartition(":")
+    with socket.create_connection((host, int(port)), SECONDS) as sock, sock.makefile("rb") as answers:
+        sock.sendall(frame)
+        size = int.from_bytes(answers.read(4), "big")
+        return answers.read(size)[5:]

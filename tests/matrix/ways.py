@@ -11,12 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import trio
+import yaml
 
 from appliance.lab.ports import PortLeases
 from appliance.lab.processes import GuardedProcess, last_lines, start_guarded
-from tests.matrix.access import Access
+from tests.matrix.access import Access, Security
 from tests.matrix.results import Listening
 
+_TIDEGATE = (sys.executable, "-m", "appliance")
 _READY_SECONDS = 60.0
 _NODES = 16
 """Ports that must be free behind the gateway's bootstrap port: node ids of the lab count from 1."""
@@ -56,19 +58,59 @@ async def open_way(
     listener: Listening, brokers: Sequence[str], ports: PortLeases, directory: Path
 ) -> AsyncIterator[Way]:
     """Run the gateway before these brokers with such a listener. Raises NoWayError."""
-    if listener != "plain":
-        raise NoWayError("this gateway has no listener with TLS and SASL yet: say --listener plain")
+    folder = directory / f"gateway-{listener}"
+    folder.mkdir(parents=True)
     port = row_of_ports(ports)
-    command = [sys.executable, "-m", "appliance", "serve", "--to", ",".join(brokers), "--listen", f"127.0.0.1:{port}"]
-    async with _serving(command, directory / f"gateway-{listener}") as log:
-        doors = frozenset(range(port, port + _NODES))
-        yield Way(Access(f"127.0.0.1:{port}"), doors, ports_of(brokers), log)
+    bootstrap = f"127.0.0.1:{port}"
+    if listener == "plain":
+        security, what = None, ["--to", ",".join(brokers), "--listen", bootstrap]
+    else:
+        security = await _security(folder)
+        declared = folder / "resources.yaml"
+        declared.write_text(await _resources(brokers, bootstrap, security, folder), encoding="utf-8")
+        what = ["-f", str(declared), "--api", "127.0.0.1:0"]
+    async with _serving([*_TIDEGATE, "serve", *what], folder) as log:
+        yield Way(Access(bootstrap, security), frozenset(range(port, port + _NODES)), ports_of(brokers), log)
+
+
+async def _security(folder: Path) -> Security:
+    """Make certificates and a password as a user does who tries the gateway out. Raises NoWayError."""
+    await _tidegate("certs", "dev", str(folder / "tls"))
+    return Security(folder / "tls" / "ca.pem", "SCRAM-SHA-512", "matrix", new_password(folder / "password"))
+
+
+async def _resources(brokers: Sequence[str], bootstrap: str, security: Security, folder: Path) -> str:
+    """Return what a user would declare for one cluster behind TLS and SCRAM. Raises NoWayError."""
+    tls = {"certificate": str(folder / "tls" / "server.pem"), "private_key": str(folder / "tls" / "server.key")}
+    listener = {
+        "bind": bootstrap,
+        "virtual_cluster": "clients",
+        "tls": tls,
+        "authentication": {"mechanisms": [security.mechanism]},
+    }
+    specs = {"Cluster": {"bootstrap": list(brokers)}, "VirtualCluster": {"cluster": "clients"}, "Listener": listener}
+    documents = [
+        {"apiVersion": "tidegate/v1", "kind": kind, "metadata": {"name": "clients"}, "spec": spec}
+        for kind, spec in specs.items()
+    ]
+    user = await _tidegate("user", security.user, "--password-stdin", stdin=security.password)
+    return f"{yaml.safe_dump_all(documents)}---\n{user}"
+
+
+async def _tidegate(*arguments: str, stdin: str = "") -> str:
+    """Run a command of the gateway's and return what it printed. Raises NoWayError where it does not know it."""
+    done = await trio.run_process(
+        [*_TIDEGATE, *arguments], stdin=stdin.encode(), capture_stdout=True, capture_stderr=True, check=False
+    )
+    if done.returncode != 0:
+        said = " ".join(done.stderr.decode(errors="replace").split())
+        raise NoWayError(f"tidegate {' '.join(arguments[:2])} ended with status {done.returncode}: {said[-300:]}")
+    return done.stdout.decode()
 
 
 @asynccontextmanager
 async def _serving(command: Sequence[str], folder: Path) -> AsyncIterator[Path]:
     """Run `tidegate serve` until the block ends; yield its log."""
-    folder.mkdir(parents=True)
     ready = folder / "ready"
     kept = ["--state", str(folder / "state"), "--ready-file", str(ready)]
     process = await start_guarded([*command, *kept], folder / "log")

@@ -7,10 +7,21 @@ from tests.matrix.drivers.console_tools import ConsoleTools
 from tests.matrix.drivers.golang import go_clients
 from tests.matrix.drivers.java import java_clients
 from tests.matrix.drivers.kcat import Kcat
+from tests.matrix.drivers.mirrormaker import MirrorMaker
 from tests.matrix.drivers.node import node_clients
 from tests.matrix.drivers.python import python_clients
+from tests.matrix.drivers.streams import KafkaStreams
 
 
 def every_client() -> list[Driver]:
     """Return a driver for each."""
-    return [*java_clients(), ConsoleTools(), *python_clients(), *node_clients(), *go_clients(), Kcat()]
+    return [
+        *java_clients(),
+        KafkaStreams(),
+        MirrorMaker(),
+        ConsoleTools(),
+        *python_clients(),
+        *node_clients(),
+        *go_clients(),
+        Kcat(),
+    ]

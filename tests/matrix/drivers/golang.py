@@ -37,7 +37,9 @@ class GoClient(Driver):
         if shutil.which("go") is None:
             return "no Go toolchain: go is not on the PATH"
         wanted = _version(_required("go"))
-        told = subprocess.run(["go", "env", "GOVERSION"], capture_output=True, text=True, env=_local(), check=False).stdout
+        told = subprocess.run(
+            ["go", "env", "GOVERSION"], capture_output=True, text=True, env=_local(), check=False
+        ).stdout
         if _version(told) < wanted:
             return f"no Go toolchain of {'.'.join(map(str, wanted))} or newer: found {told.strip() or 'none'}"
         return None
@@ -61,7 +63,9 @@ def _local() -> dict[str, str]:
 
 def _required(module: str) -> str:
     """Return the version that go.mod names for a module, or for go itself."""
-    found = re.search(rf"^\s*{re.escape(module)} v?(\S+)", (FOLDER / "go.mod").read_text(encoding="utf-8"), re.MULTILINE)
+    found = re.search(
+        rf"^\s*{re.escape(module)} v?(\S+)", (FOLDER / "go.mod").read_text(encoding="utf-8"), re.MULTILINE
+    )
     assert found is not None, f"{module} stands in go.mod"
     return found[1]
 

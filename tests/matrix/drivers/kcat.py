@@ -54,6 +54,4 @@ class Kcat(Driver):
         if not line.startswith("{"):
             return None
         found = json.loads(line)
-        return Event(
-            event="delivered", value=found["payload"], partition=found["partition"], offset=found["offset"]
-        )
+        return Event(event="delivered", value=found["payload"], partition=found["partition"], offset=found["offset"])

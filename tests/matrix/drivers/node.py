@@ -93,6 +93,8 @@ def node_clients() -> list[Driver]:
     """Return them all."""
     return [
         NodeClient("kafkajs", "kafkajs", _CLASSIC_ONLY),
-        ConfluentNodeClient("confluent", "@confluentinc/kafka-javascript", _NO_SHARE, "librdkafka, the KafkaJS interface"),
+        ConfluentNodeClient(
+            "confluent", "@confluentinc/kafka-javascript", _NO_SHARE, "librdkafka, the KafkaJS interface"
+        ),
         NodeClient("platformatic", "@platformatic/kafka", _NO_SHARE),
     ]

@@ -4,6 +4,7 @@ import java.util.Properties;
 import java.util.concurrent.CountDownLatch;
 
 import org.apache.kafka.common.serialization.Serdes;
+import org.apache.kafka.common.utils.Bytes;
 import org.apache.kafka.streams.CloseOptions;
 import org.apache.kafka.streams.KafkaStreams;
 import org.apache.kafka.streams.StreamsBuilder;
@@ -12,6 +13,7 @@ import org.apache.kafka.streams.kstream.Consumed;
 import org.apache.kafka.streams.kstream.Grouped;
 import org.apache.kafka.streams.kstream.Materialized;
 import org.apache.kafka.streams.kstream.Produced;
+import org.apache.kafka.streams.state.KeyValueStore;
 
 /**
  * Kafka Streams: copies TOPIC to TOPIC-copied and counts its records by key into TOPIC-counted, until SIGTERM. The count has a
@@ -69,7 +71,8 @@ public final class StreamsClient {
             .peek((key, value) -> Given.tell("delivered", "value", value));
         records.to(topic + "-copied", Produced.with(Serdes.String(), Serdes.String()));
         records.groupByKey(Grouped.with(Serdes.String(), Serdes.String()))
-            .count(Materialized.with(Serdes.String(), Serdes.Long()))
+            .count(Materialized.<String, Long, KeyValueStore<Bytes, byte[]>>as("counts")
+                .withKeySerde(Serdes.String()).withValueSerde(Serdes.Long()))
             .toStream().mapValues(count -> Long.toString(count))
             .to(topic + "-counted", Produced.with(Serdes.String(), Serdes.String()));
         return builder;

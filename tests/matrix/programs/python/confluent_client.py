@@ -26,7 +26,10 @@ TRANSACTION_RECORDS = 10
 
 def settings(given: argparse.Namespace) -> dict[str, object]:
     """Return what all of its clients are given."""
-    found: dict[str, object] = {"bootstrap.servers": given.bootstrap, "error_cb": lambda error: tell("error", text=str(error))}
+    found: dict[str, object] = {
+        "bootstrap.servers": given.bootstrap,
+        "error_cb": lambda error: tell("error", text=str(error)),
+    }
     if given.ca:
         found |= {
             "security.protocol": "SASL_SSL",
