@@ -66,7 +66,7 @@ class Driver(ABC):
         """Return which toolchain is missing on this machine, in words such as `no go toolchain`; None where none is."""
         return None
 
-    def prepare(self, progress: Progress) -> None:
+    def prepare(self, progress: Progress) -> None:  # noqa: B027 - some clients need nothing
         """Install and build what is locked into the user's cache; nothing happens where that is done. Blocks.
 
         Raises CannotPrepareError.

@@ -17,6 +17,33 @@ from tests.matrix.running import ROOT
 PAGE = ROOT / "docs" / "clients.md"
 _LISTENERS = {"plain": "A plain listener", "tls-scram": "A listener with TLS and SASL/SCRAM-SHA-512"}
 
+_BEHIND = "behind"
+_PROOFS: Mapping[str, str] = {
+    Check.PRODUCE: (
+        f"{MANY} records with keys over {PARTITIONS} partitions: each is in the log once, where the client was told "
+        "that it is"
+    ),
+    Check.GROUP: f"a group reads {MANY} records, each once",
+    Check.COMMIT: (
+        "a member reads half of them, commits and leaves; the next goes on exactly there; the brokers have the places"
+    ),
+    Check.REBALANCE: (
+        "by the brokers' account a second member takes half of the partitions and gives them back when it leaves; it "
+        "is delivered records, and every record that is written meanwhile is delivered to one of them"
+    ),
+    Check.TRANSACTIONS: (
+        "an aborted transaction is in the log and unseen by committed readers, the client's own included; a committed "
+        "one is seen"
+    ),
+    Check.ADMIN: "a topic is created, described as it is, and deleted",
+    Check.NEW_GROUP: "the rebalance again, in a group that the brokers call one of the new protocol",
+    Check.SHARE: f"a share group delivers {FEW} records; those that were accepted are not delivered again",
+    _BEHIND: (
+        "no socket of the client's processes was ever seen to lead to a broker, looked at ten times a second; in "
+        "brackets: at how many of the gateway's ports they were seen"
+    ),
+}
+
 
 def write(matrices: Sequence[Matrix]) -> Path:
     """Write the page; return where."""
@@ -47,33 +74,24 @@ def text(matrices: Sequence[Matrix]) -> str:
     first = matrices[0]
     around = ", ".join(f"{name} {number}" for name, number in first.versions.items())
     sections = "\n".join(_section(each) for each in matrices)
+    columns = _table(["column", "proof"], [[column, proof] for column, proof in _PROOFS.items()])
     return f"""# Clients
 
 <!-- Written by `make clients`; do not edit. -->
 
-Each client, unmodified, through the gateway, before three Apache Kafka brokers. Run on {first.started:%Y-%m-%d}, revision
-{first.revision}, in {sum(each.minutes for each in matrices):.0f} minutes; {around}.
+Each client, unmodified, through the gateway, before three Apache Kafka brokers. Run on {first.started:%Y-%m-%d},
+revision {first.revision}, in {sum(each.minutes for each in matrices):.0f} minutes; {around}.
 
-**yes**: proven by this run. **NO**: it failed, the notes say how. **-**: the library has nothing for it. A client that was not
-run says why; it is not known to work.
+**yes**: proven by this run. **NO**: it failed, the notes say how. **-**: the library has nothing for it. A client that
+was not run says why; it is not known to work.
 
 {sections}
 ## What the columns prove
 
-The clients are small programs written as their users would (`tests/matrix/programs`), or Kafka's own. What they say is held
-against what the brokers say, asked around the gateway with another library.
+The clients are small programs written as their users would (`tests/matrix/programs`), or Kafka's own. What they say is
+held against what the brokers say, asked around the gateway with another library.
 
-| column | proof |
-|---|---|
-| {Check.PRODUCE} | {MANY} records with keys over {PARTITIONS} partitions: each is in the log once, where the client was told that it is |
-| {Check.GROUP} | a group reads {MANY} records, each once |
-| {Check.COMMIT} | a member reads half of them, commits and leaves; the next goes on exactly there; the brokers have the places |
-| {Check.REBALANCE} | a second member takes half of the partitions, is delivered records, leaves, and the first has all again, by the brokers' account; every record that is written meanwhile is delivered |
-| {Check.TRANSACTIONS} | an aborted transaction is in the log and unseen by committed readers, the client's own included; a committed one is seen |
-| {Check.ADMIN} | a topic is created, described as it is, and deleted |
-| {Check.NEW_GROUP} | the rebalance again in a group that the brokers call one of the new protocol |
-| {Check.SHARE} | a share group delivers {FEW} records; accepted ones are not delivered again |
-| behind | no socket of the client's processes was ever seen to lead to a broker, looked at ten times a second; in brackets, at how many of the gateway's ports they were seen |
+{columns}
 
 ## Repeat it
 
@@ -81,19 +99,24 @@ against what the brokers say, asked around the gateway with another library.
     .venv/bin/python -m tests.matrix --only franz-go --no-write
     .venv/bin/python -m tests.matrix --only franz-go --direct       # around the gateway: whose fault is it?
 
-Needed for all rows: a JDK, Go, Node.js with npm and a C++ compiler with the headers of libcurl, libsasl2 and libzstd, kcat.
-Every library is locked (`requirements.lock`, and the lock files beside the programs) and installed once into the user's cache.
+Needed for all rows: a JDK, Go, kcat, and Node.js with npm, a C++ compiler and the headers of libcurl, libsasl2 and
+libzstd. Every library is locked (`requirements.lock`, and the lock files beside the programs) and installed once into
+the user's cache.
 """
 
 
 def _section(matrix: Matrix) -> str:
-    head = ["client", "version", *Check, "behind"]
+    head = ["client", "version", *Check, _BEHIND]
     rows = [_row(client) for client in matrix.clients]
-    table = "\n".join(f"| {' | '.join(line)} |" for line in (head, ["---"] * 2 + [":-:"] * (len(head) - 2), *rows))
     notes = [note for client in matrix.clients for note in _notes(client)]
     notes += [f"The gateway logged an error of its own: `{each}`" for each in matrix.complaints]
     listed = "\n".join(f"- {note}" for note in notes)
-    return f"## {_LISTENERS[matrix.listener]}\n\n{table}\n\n{listed}\n"
+    return f"## {_LISTENERS[matrix.listener]}\n\n{_table(head, rows)}\n\n{listed}\n"
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = (head, ["---"] * 2 + [":-:"] * (len(head) - 2), *rows)
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def _row(client: ClientResult) -> list[str]:

@@ -72,8 +72,9 @@ class Event(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     event: Literal["acked", "failed", "delivered", "committed", "aborted", "created", "deleted", "error", "assigned"]
-    """`acked`: a record is acknowledged, in a transaction: it is committed. `failed`: the application was told that it is not.
-    `delivered`: a record came. `committed`, `aborted`: places, or a transaction. `error`: the application saw an error."""
+    """`acked`: a record is acknowledged; in a transaction: that is committed. `failed`: the application was told that
+    it is not. `delivered`: a record came. `committed`, `aborted`: places, or a transaction. `error`: the application
+    saw an error. `assigned`: partitions of a group."""
     value: str = ""
     partition: int = -1
     offset: int = -1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import time
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import kafka
 from confluent_kafka import (
@@ -18,7 +18,9 @@ from confluent_kafka import (
     Producer,
     TopicPartition,
 )
-from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin._config import AlterConfigOpType, ConfigEntry, ConfigResource
+from confluent_kafka.admin._resource import ResourceType
 from confluent_kafka.cimpl import NewTopic
 from kio.schema.describe_groups.v5.request import DescribeGroupsRequest
 from kio.schema.describe_groups.v5.response import DescribeGroupsResponse
@@ -51,7 +53,8 @@ class Truth:
     """The cluster as it is."""
 
     def __init__(self, bootstrap: str) -> None:
-        self._settings = {"bootstrap.servers": bootstrap, "log_level": 0}
+        self._bootstrap = bootstrap
+        self._settings: dict[str, Any] = {"bootstrap.servers": bootstrap, "log_level": 0}
         self._admin = AdminClient(self._settings)
 
     def create(self, topic: str, partitions: int) -> None:
@@ -133,9 +136,7 @@ class Truth:
 
     def group_kind(self, group: str) -> str:
         """Return what the brokers call a group's kind: classic, consumer, share, streams; empty where there is none."""
-        admin = kafka.KafkaAdminClient(
-            bootstrap_servers=self._settings["bootstrap.servers"]
-        )  # librdkafka knows some only
+        admin = kafka.KafkaAdminClient(bootstrap_servers=self._bootstrap)  # librdkafka knows some only
         try:
             kinds = {each["group_id"]: each["group_type"] for each in admin.list_groups()}
         finally:
@@ -153,7 +154,7 @@ class Truth:
             DescribeGroupsRequest.__api_key__, DescribeGroupsRequest.__version__, 1, messages.bytes_of(question)
         )
         found = 0
-        for address in self._settings["bootstrap.servers"].split(","):
+        for address in self._bootstrap.split(","):
             answer, _ = entity_reader(DescribeGroupsResponse)(_ask(address, frame), 0)
             found += sum(len(each.members) for each in answer.groups if each.error_code is ErrorCode.none)
         return found

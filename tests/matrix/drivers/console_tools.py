@@ -61,11 +61,11 @@ class ConsoleTools(Driver):
         limit = ("--max-messages", str(task.count)) if task.count else ()
         match task.verb:
             case Verb.CONSUME | Verb.CONSUME_FOREVER:
-                own = ("--group", task.group, "--isolation-level", task.isolation)
-                return self._at("consumer.ConsoleConsumer", task, settings, *own, *limit, *_PLACES)
+                group = ("--group", task.group, "--isolation-level", task.isolation)
+                return self._at("consumer.ConsoleConsumer", task, settings, *group, *limit, *_PLACES)
             case Verb.SHARE:
-                own = ("--group", task.group)
-                return self._at("consumer.ConsoleShareConsumer", task, settings, *own, *limit, *_PLACES)
+                share = ("--group", task.group, *limit)
+                return self._at("consumer.ConsoleShareConsumer", task, settings, *share, *_PLACES)
             case Verb.CREATE:
                 size = ("--create", "--partitions", str(task.partitions), "--replication-factor", "3")
                 create = self._at("TopicCommand", task, settings, *size)

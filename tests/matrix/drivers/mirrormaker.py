@@ -1,4 +1,4 @@
-"""MirrorMaker 2, and with it Kafka Connect: the gateway is both of its clusters, so that it reads and writes through it.
+"""MirrorMaker 2, and with it Kafka Connect: the gateway is both of its clusters, to be read and to be written.
 
 What it copies from `a` to `b` gets the name `a.TOPIC` (its default policy), in the same brokers.
 """
@@ -31,9 +31,9 @@ class MirrorMaker(Driver):
     language = "Java"
     version = KAFKA_VERSION
     remark = (
-        "both of its clusters are the gateway; produce: copies a topic; commit: a new worker goes on where the last "
-        "one stopped; rebalance: a second worker joins and leaves; transactions: exactly-once source connectors; admin: "
-        "makes the copy's topic and its own"
+        "both of its clusters are the gateway; produce: copies a topic; commit: a new worker goes on where the "
+        "last one stopped; rebalance: a second worker joins and leaves; transactions: exactly-once source connectors; "
+        "admin: makes the copy's topic and its own"
     )
     cannot: Mapping[Check, str] = {
         Check.GROUP: "Connect assigns partitions to its consumers itself",

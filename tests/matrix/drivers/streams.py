@@ -24,9 +24,9 @@ class KafkaStreams(JavaProgram):
     name = "Kafka Streams"
     version = KAFKA_VERSION
     remark = (
-        "produce, group: copies a topic; commit: a new instance without local state goes on where the last one stopped, "
-        "its counts restored; transactions: exactly_once_v2; admin: makes its changelog topic; KIP-848: the streams "
-        "protocol (KIP-1071)"
+        "produce, group: copies a topic; commit: a new instance without local state goes on where the last one "
+        "stopped, its counts restored; transactions: exactly_once_v2; admin: makes its changelog topic; KIP-848: "
+        "the streams protocol (KIP-1071)"
     )
     cannot: Mapping[Check, str] = {Check.SHARE: "it reads in groups of its own kind"}
 

@@ -119,7 +119,7 @@ async def consume(given: argparse.Namespace, stop: Stop) -> None:
         consumer.subscribe([given.topic])
     await consumer.start()
     if given.assign:
-        partitions = await consumer._client._wait_on_metadata(given.topic)  # noqa: SLF001 - it has no public way
+        partitions = await consumer._client._wait_on_metadata(given.topic)  # it has no public way
         consumer.assign([TopicPartition(given.topic, each) for each in partitions])
     delivered = 0
     places: dict[TopicPartition, int] = {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import time
+from typing import Any
 
 from confluent_kafka import (
     Consumer,
@@ -24,9 +25,9 @@ SECONDS = 30
 TRANSACTION_RECORDS = 10
 
 
-def settings(given: argparse.Namespace) -> dict[str, object]:
+def settings(given: argparse.Namespace) -> dict[str, Any]:
     """Return what all of its clients are given."""
-    found: dict[str, object] = {
+    found: dict[str, Any] = {
         "bootstrap.servers": given.bootstrap,
         "error_cb": lambda error: tell("error", text=str(error)),
     }
@@ -63,25 +64,32 @@ def produce(given: argparse.Namespace, stop: Stop) -> None:
         raise SystemExit("not all records were answered")
 
 
+class Sent:
+    """The records of one transaction that have been acknowledged, which is worth nothing before the commit."""
+
+    def __init__(self) -> None:
+        self.places: list[Message] = []
+
+    def answered(self, error: KafkaError | None, message: Message) -> None:
+        """Take a delivery report; an error will come again, from the commit."""
+        if error is None:
+            self.places.append(message)
+
+
 def produce_transactions(given: argparse.Namespace, stop: Stop) -> None:
     """Write transactions of ten records without end; an aborted one is told as failed and not tried again."""
     producer, number = None, 0
     while not stop:
         values = [f"{given.prefix}-{number + each}" for each in range(TRANSACTION_RECORDS)]
         number += TRANSACTION_RECORDS
-        places: list[Message] = []
+        sent = Sent()
         try:
             if producer is None:
                 producer = Producer({**settings(given), "transactional.id": given.transactional_id})
                 producer.init_transactions(SECONDS)
             producer.begin_transaction()
             for each, value in enumerate(values):
-                producer.produce(
-                    given.topic,
-                    value,
-                    key=key_of(number + each),
-                    on_delivery=lambda error, message: None if error else places.append(message),
-                )
+                producer.produce(given.topic, value, key=key_of(number + each), on_delivery=sent.answered)
                 producer.poll(given.pace / 1000)
             producer.commit_transaction(SECONDS)
         except KafkaException as error:
@@ -89,7 +97,7 @@ def produce_transactions(given: argparse.Namespace, stop: Stop) -> None:
                 tell("failed", value=value, text=str(error))
             producer = abort(producer, error.args[0])
         else:
-            for message in places:
+            for message in sent.places:
                 report(None, message)
             tell("committed")
 
