@@ -1,4 +1,4 @@
-"""The live state as a whole. Every change goes through here and ends in one new snapshot.
+"""The live state as a whole. Every change goes through here and ends in one new edition.
 
 Changes of what is kept (resources, who serves) are made one after the other: checked, written to the disk,
 published. Changes of faults and fences are immediate and kept nowhere.
@@ -7,22 +7,24 @@ published. Changes of faults and fences are immediate and kept nowhere.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Literal
 
 import trio
 
+from appliance.control.armoury import Arm, FaultCounts
 from appliance.control.catalogue import Catalogue, Declared, identity_of
 from appliance.control.conductor import Conductor
-from appliance.control.datapath import DataPath, Feed
+from appliance.control.datapath import DataPath
+from appliance.control.edition import Edition, Standing
 from appliance.control.errors import ConflictError, UnfitError, UnknownError
-from appliance.control.faults import Armed, FaultBoard, LiveFault
+from appliance.control.faults import FaultBoard, LiveFault
 from appliance.control.references import fault_problems, members, problems, referrers
 from appliance.control.replication import Gauge, MirrorMakerGauge, OffsetPreservingGauge
-from appliance.control.snapshots import SnapshotMaker, StandardInterceptors, serving_cluster, target_of
+from appliance.control.snapshots import serving_cluster, target_of
 from appliance.control.statedir import Kept, StateDir, restore, with_change
 from appliance.control.switchover import Clocks, Mode, Switchover
-from appliance.resources.fault import Fault, FaultSpec
+from appliance.resources.fault import Fault
 from appliance.resources.virtual_cluster import VirtualCluster
 
 Outcome = Literal["created", "changed", "unchanged"]
@@ -41,19 +43,17 @@ class ControlPlane:
         self,
         declared: Iterable[Declared],
         *,
-        feed: Feed,
         data_path: DataPath,
-        arm: Callable[[str, FaultSpec], Armed],
-        standard: StandardInterceptors,
+        arm: Arm,
         clocks: Clocks,
         state: StateDir | None = None,
     ) -> None:
         self._declared = Catalogue.of(declared).resources
         self._state = state
-        self._feed = feed
         self._data_path = data_path
         self._clocks = clocks
-        self._maker = SnapshotMaker(standard)
+        self.version = 0
+        """Of the edition handed out last."""
         self._fenced: frozenset[str] = frozenset()
         self._switchovers: dict[str, Switchover] = {}
         self._nursery: trio.Nursery | None = None
@@ -180,18 +180,18 @@ class ControlPlane:
         self._nursery.start_soon(conductor.run)
         return self._remember(switchover)
 
-    def fence(self, virtual_cluster: str, *, closed: bool) -> None:
+    def fence(self, virtual_cluster: str, *, closed: bool) -> int:
         """See Signals of the conductor."""
         fenced = self._fenced - {virtual_cluster}
         self._fenced = fenced | {virtual_cluster} if closed else fenced
-        self._publish()
+        return self._publish()
 
-    async def switch(self, virtual_cluster: str, cluster: str, *, fence: bool) -> None:
+    async def switch(self, virtual_cluster: str, cluster: str, *, fence: bool) -> int:
         """See Signals of the conductor."""
         async with self._changing:
             at_home = cluster == self._virtual_cluster(virtual_cluster).spec.cluster
             await self._keep(self._kept.with_serving(virtual_cluster, None if at_home else cluster))
-            self.fence(virtual_cluster, closed=fence)
+            return self.fence(virtual_cluster, closed=fence)
 
     # -- faults
 
@@ -204,7 +204,7 @@ class ControlPlane:
         outcome = self.faults.put(fault, trio.current_time())
         if outcome != "unchanged":
             log.warning("fault %s (%s) on %s armed", fault.name, fault.spec.type, fault.spec.virtual_cluster)
-            self._publish()
+        self._publish()
         self._instants_changed.set()
         return outcome
 
@@ -212,6 +212,7 @@ class ControlPlane:
         """Renew a lease. Raises UnknownError, ConflictError when the fault is over."""
         self._settle_faults()
         live = self.faults.renew(name, trio.current_time())
+        self._publish()
         self._instants_changed.set()
         return live
 
@@ -230,6 +231,10 @@ class ControlPlane:
         log.warning("all faults ended: %s", ", ".join(each.fault.name for each in ended) or "there were none")
         return ended
 
+    def fault_counts(self, live: LiveFault) -> FaultCounts:
+        """Return what a fault has counted, alive or over."""
+        return self._data_path.fault_counts(live.arming)
+
     # --
 
     def _settle_faults(self) -> None:
@@ -242,8 +247,24 @@ class ControlPlane:
         if before != [(each.fault.name, each.state) for each in self.faults.alive()]:
             self._publish()
 
-    def _publish(self) -> None:
-        self._feed.publish(self._maker.make(self.catalogue, self._kept.serving, self._fenced, self.faults))
+    def _publish(self) -> int:
+        """Hand out an edition of all that holds now; return its version."""
+        self.version += 1
+        self._data_path.publish(
+            Edition(
+                version=self.version,
+                resources=tuple(self.catalogue.resources.values()),
+                virtual_clusters={name: self._standing(each) for name, each in self.catalogue.virtual_clusters.items()},
+                faults=tuple(each.in_force(trio.current_time()) for each in self.faults.active()),
+            )
+        )
+        return self.version
+
+    def _standing(self, virtual_cluster: VirtualCluster) -> Standing:
+        return Standing(
+            serving=serving_cluster(virtual_cluster, self._kept.serving),
+            fenced=virtual_cluster.name in self._fenced,
+        )
 
     async def _keep(self, kept: Kept) -> None:
         if self._state is not None:
