@@ -59,6 +59,12 @@ class Driver(ABC):
     checks: Mapping[Check, CheckFunction] = {}
     """Checks of its own, in place of the general ones."""
     remark: str = ""
+    runs_forever = True
+    """Whether it can produce and consume without end, told event by event (`standing`)."""
+    idempotent = True
+    """Whether its producer can be idempotent."""
+    assigns = True
+    """Whether it can read without a group."""
     tells_acknowledgements = True
     """Whether it says where each acknowledged record lies; otherwise its exit status must do."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import socket
 import sys
+from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -41,11 +42,18 @@ class Way:
 
     @property
     def complaints(self) -> list[str]:
-        """What the gateway had to say of errors of its own."""
+        """What the gateway had to say of errors of its own: of each kind the exception, and how often."""
         if self.log is None:
             return []
-        lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines()
-        return [line for line in lines if "Traceback" in line or "error of the gateway" in line]
+        kinds: Counter[str] = Counter()
+        within = False
+        for line in self.log.read_text(encoding="utf-8", errors="replace").splitlines():
+            if line.startswith("Traceback"):
+                within = True
+            elif within and not line.startswith(" "):
+                kinds[line[:200]] += 1
+                within = False
+        return [f"{kind} ({count} times)" for kind, count in kinds.most_common()]
 
 
 def ports_of(brokers: Sequence[str]) -> frozenset[int]:

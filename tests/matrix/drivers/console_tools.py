@@ -36,6 +36,7 @@ class ConsoleTools(Driver):
     language = "Java"
     version = KAFKA_VERSION
     tells_acknowledgements = False
+    runs_forever = False
     cannot: Mapping[Check, str] = {Check.TRANSACTIONS: "the console producer has no transactions"}
     remark = "kafka-console-producer, -consumer, -share-consumer and kafka-topics"
 

@@ -56,6 +56,13 @@ class GoClient(Driver):
         return Command((str(self._built / "client"), *task.flags()))
 
 
+class KafkaGo(GoClient):
+    """segmentio's."""
+
+    idempotent = False
+    assigns = False
+
+
 def _local() -> dict[str, str]:
     """Go would fetch another toolchain where go.mod asks for one."""
     return {**os.environ, "GOTOOLCHAIN": "local", "GOWORK": "off"}
@@ -80,5 +87,5 @@ def go_clients() -> list[Driver]:
     return [
         GoClient("franz-go", "franz", "github.com/twmb/franz-go", {}),
         GoClient("sarama", "sarama", "github.com/IBM/sarama", _CLASSIC_ONLY),
-        GoClient("kafka-go", "segmentio", "github.com/segmentio/kafka-go", no_transactions),
+        KafkaGo("kafka-go", "segmentio", "github.com/segmentio/kafka-go", no_transactions),
     ]

@@ -19,6 +19,7 @@ class Kcat(Driver):
     name = "kcat"
     language = "C"
     tells_acknowledgements = False
+    runs_forever = False
     cannot: Mapping[Check, str] = {
         Check.TRANSACTIONS: "kcat writes no transactions",
         Check.ADMIN: "kcat changes no topics",

@@ -30,6 +30,7 @@ class MirrorMaker(Driver):
     name = "MirrorMaker 2 (Connect)"
     language = "Java"
     version = KAFKA_VERSION
+    runs_forever = False
     remark = (
         "both of its clusters are the gateway; produce: copies a topic; commit: a new worker goes on where the "
         "last one stopped; rebalance: a second worker joins and leaves; transactions: exactly-once source connectors; "
@@ -92,7 +93,8 @@ def _settings(task: Task) -> dict[str, str]:
         "offset.storage.partitions": "1",
         "status.storage.partitions": "1",
         "tasks.max": "2",
-        "scheduled.rebalance.max.delay.ms": "0",
+        # A worker that was asked to leave may come back: five minutes are granted to it by default.
+        f"{target}.scheduled.rebalance.max.delay.ms": "0",
         # Workers forward to their leader, and exactly-once needs that: a port of its own on the loopback.
         "dedicated.mode.enable.internal.rest": "true",
         "listeners": "http://127.0.0.1:0",

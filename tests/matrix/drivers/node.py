@@ -23,6 +23,7 @@ class NodeClient(Driver):
     """A program of `programs/node`, `STEM.mjs`; its package.json and lock are in the folder STEM."""
 
     language = "JavaScript"
+    assigns = False
 
     def __init__(self, stem: str, package: str, cannot: Mapping[Check, str], remark: str = "") -> None:
         self._stem = stem

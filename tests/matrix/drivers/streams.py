@@ -23,6 +23,7 @@ class KafkaStreams(JavaProgram):
 
     name = "Kafka Streams"
     version = KAFKA_VERSION
+    runs_forever = False
     remark = (
         "produce, group: copies a topic; commit: a new instance without local state goes on where the last one "
         "stopped, its counts restored; transactions: exactly_once_v2; admin: makes its changelog topic; KIP-848: "
