@@ -5,6 +5,7 @@ An API whose messages nobody here needs to read keeps the broker's range, future
 
 from __future__ import annotations
 
+import dataclasses
 from datetime import timedelta
 from typing import Any
 
@@ -84,7 +85,7 @@ def answer(api_version: int, offered: Any) -> tuple[int, bytes]:
         if feature in kind.__dataclass_fields__:
             element = element_type(kind, feature)
             fields[feature] = tuple(
-                element(**{name: getattr(each, name) for name in element.__dataclass_fields__})
+                element(**{field.name: getattr(each, field.name) for field in dataclasses.fields(element)})
                 for each in getattr(offered, feature, ())
             )
     for name in ("finalized_features_epoch", "zk_migration_ready"):
