@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from appliance.exchange.addresses import Advertise
 from appliance.exchange.ledger import Ledger
 from appliance.exchange.limits import Limits
+from appliance.exchange.message import NOBODY, Peer
 from appliance.exchange.snapshot import Route
 from appliance.exchange.topology import Knowledge
 
@@ -19,6 +20,7 @@ class Connection:
     knowledge: Knowledge
     advertise: Advertise
     limits: Limits = field(default_factory=Limits)
+    peer: Peer = NOBODY
 
     def __post_init__(self) -> None:
         self.ledger = Ledger()

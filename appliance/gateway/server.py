@@ -14,6 +14,7 @@ import trio
 from appliance.exchange.exchange import Exchange
 from appliance.exchange.interceptor import Outage
 from appliance.exchange.limits import Limits
+from appliance.exchange.message import NOBODY, Peer
 from appliance.exchange.snapshot import Door, Route, Snapshot, Target
 from appliance.exchange.topology import HostPort, Knowledge
 from appliance.gateway.buffers import REQUEST_BYTES, RESPONSE_BYTES, Buffers
@@ -167,7 +168,9 @@ class Gateway:
             return
         self._open_node_doors()
         with upstream:
-            session.exchange = Exchange(route, knowledge, Advertiser(session.door), self._limits)
+            host, _, port = session.peer.rpartition(":")
+            peer = Peer(host, int(port)) if host else NOBODY
+            session.exchange = Exchange(route, knowledge, Advertiser(session.door), self._limits, peer)
             pair = Pair(
                 session.sock,
                 upstream,

@@ -18,10 +18,12 @@ from appliance.control.datapath import Partition
 from appliance.control.plane import ControlPlane
 from appliance.control.statedir import StateDir
 from appliance.control.switchover import Clocks
+from appliance.exchange.interceptor import Interceptor
 from appliance.exchange.snapshot import Snapshot, Target
 from appliance.gateway.client import ClusterFacts, KeyValue
 from appliance.gateway.errors import ClusterUnreachable
 from appliance.gateway.server import GatewayFacts
+from appliance.policies.positions.hold_fetch import Held
 from appliance.resources.documents import check_resource, parse_documents
 from appliance.resources.fault import Fault
 from appliance.resources.kinds import Resource
@@ -76,6 +78,8 @@ class MemoryCluster:
     records_of: dict[str, list[KeyValue]] = field(default_factory=dict)
     reachable: bool = True
     headless: list[Partition] = field(default_factory=list)
+    since: dict[int, int] = field(default_factory=dict)
+    """Timestamp in ms -> the first offset since then, in every partition."""
     asked: int = 0
 
     def add_sync(self, alias: str, topic: str, partition: int, upstream: int, downstream: int) -> None:
@@ -111,6 +115,10 @@ class MemoryCluster:
     async def end_offsets(self, topics: Mapping[str, Iterable[int]]) -> Mapping[Partition, int]:
         await self._ask()
         return {(topic, each): self.logs[topic, each][1] for topic, all_ in topics.items() for each in all_}
+
+    async def offsets_since(self, topics: Mapping[str, Iterable[int]], timestamp: int) -> Mapping[Partition, int]:
+        await self._ask()
+        return {(topic, each): self.since.get(timestamp, -1) for topic, all_ in topics.items() for each in all_}
 
     async def records(self, topic: str, partition: int, from_offset: int) -> list[KeyValue]:
         await self._ask()
@@ -172,6 +180,16 @@ class World:
         primary.add_sync("standby", "payments", 0, 8, 2)
 
 
+class NoRemedies:
+    """Nothing on the routes for consumers: these tests look at what else is there."""
+
+    def held(self) -> list[Held]:
+        return []
+
+    def interceptors(self, *_: object, **__: object) -> tuple[Interceptor, ...]:
+        return ()
+
+
 def make_plane(world: World, text: str = ORDERS, *, state: StateDir | None = None, **changes: Any) -> ControlPlane:
     """Make a control plane over this world."""
     options: dict[str, Any] = {
@@ -179,6 +197,7 @@ def make_plane(world: World, text: str = ORDERS, *, state: StateDir | None = Non
         "data_path": world,
         "arm": arm,
         "standard": lambda spec: (),  # noqa: ARG005
+        "positions": lambda clock: NoRemedies(),  # noqa: ARG005
         "clocks": Clocks(wall=lambda: WALL, monotonic=trio.current_time),
         "state": state,
         **changes,
