@@ -118,7 +118,7 @@ def joined_with_own(own: OffsetMap | None, mirrored: OffsetMap) -> OffsetMap:
         return mirrored if own is None else own
     first = mirrored.segments[0].cluster
     kept = [each for each in own.segments if each.cluster < first]
-    return OffsetMap(joined([*kept, *mirrored.segments]), own.settled).coarsened(MOST_SEGMENTS)
+    return OffsetMap(joined([*kept, *mirrored.segments]), own.settled, own.floor).coarsened(MOST_SEGMENTS)
 
 
 def _difference(sync: OffsetSync) -> int:

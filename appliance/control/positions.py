@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import trio
 
@@ -74,7 +74,7 @@ async def _mapped(before: PositionMaps, sides: Sides, history: SyncHistory, topi
         served = of_source.get(each) or OffsetMap((Segment(0, 0),))
         of_target[each] = joined_with_own(own, served.beyond(mirrored))
         # Whatever is mirrored back to it later comes behind what it has now.
-        of_source[each] = OffsetMap(served.segments, max(source_end.get(each, 0), served.settled))
+        of_source[each] = replace(served, settled=max(source_end.get(each, 0), served.settled))
     return before.with_cluster(sides.source, of_source).with_cluster(sides.target, of_target)
 
 

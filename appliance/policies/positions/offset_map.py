@@ -53,6 +53,9 @@ class OffsetMap:
     settled: int = 0
     """Cluster offsets below are known for good: they were written while the cluster served. What a mirror wrote later
     begins here."""
+    floor: int | None = None
+    """The lowest visible offset of the log, where that is below the first segment's: what lies between leads to the
+    log's first record."""
 
     def __post_init__(self) -> None:
         starts = [each.cluster for each in self.segments]
@@ -101,8 +104,14 @@ class OffsetMap:
             offset = visible - segment.difference
             if index + 1 == len(self.segments) or offset < self.segments[index + 1].cluster:
                 return Position(segment.cluster if segment.doubt == UNKNOWN else offset, segment.doubt)
-            return Position(self.segments[index + 1].cluster)
+            return Position(self.segments[index + 1].cluster, self.segments[index + 1].doubt)
+        if visible >= self._floor:
+            return Position(self.segments[0].cluster, self.segments[0].doubt)
         return Position(OUT_OF_RANGE)
+
+    @property
+    def _floor(self) -> int:
+        return self.segments[0].visible if self.floor is None else self.floor
 
     def with_border_moved(self, first: int, last: int) -> OffsetMap:
         """Return the map for a record batch that reaches over a border: its records cannot be told apart, so that all
@@ -119,10 +128,11 @@ class OffsetMap:
             return self
         kept = [each for each in self.segments if not first <= each.cluster <= last]
         behind = self.segments[bisect_right(self._starts, last) - 1]
-        moved = [Segment(first, first + difference, difference - before)]
+        doubt = self._segment_at(first).doubt
+        moved = [Segment(first, first + difference, UNKNOWN if doubt == UNKNOWN else doubt + difference - before)]
         if behind.cluster > first:
             moved.append(behind)
-        return OffsetMap(tuple(sorted([*kept, *moved])), self.settled)
+        return OffsetMap(tuple(sorted([*kept, *moved])), self.settled, self._floor)
 
     def beyond(self, mirror: OffsetMap) -> OffsetMap:
         """Return the map of a cluster that mirrors this one, given the mirror's map whose visible offsets are this
@@ -139,7 +149,8 @@ class OffsetMap:
                 its = self._segment_at(start)
                 doubt = UNKNOWN if UNKNOWN in (each.doubt, its.doubt) else each.doubt + its.doubt
                 segments.append(Segment(cluster, start + its.difference, doubt))
-        return OffsetMap(joined(segments), mirror.settled)
+        floor = None if mirror.floor is None else mirror.floor + self._segment_at(mirror.floor).difference
+        return OffsetMap(joined(segments), mirror.settled, floor)
 
     def coarsened(self, most: int) -> OffsetMap:
         """Return a map of at most so many segments: the oldest are made one, with the doubt that this takes."""
@@ -152,7 +163,7 @@ class OffsetMap:
         unknown = not rises or any(each.doubt == UNKNOWN for each in old)
         doubt = UNKNOWN if unknown else highest - lowest + max(each.doubt for each in old)
         start = old[0].cluster
-        return OffsetMap((Segment(start, start + highest, doubt), *rest), self.settled)
+        return OffsetMap((Segment(start, start + highest, doubt), *rest), self.settled, self._floor)
 
     def _segment_at(self, cluster: int) -> Segment:
         if not self.segments:
@@ -170,15 +181,20 @@ class OffsetMap:
         )
 
     def as_json(self) -> list[list[int]]:
-        """Return plain lists of numbers: the settled offset, then the segments."""
-        return [[self.settled], *(list(each) for each in self.segments)]
+        """Return plain lists of numbers: the settled offset and, if there is one, the floor; then the segments."""
+        head = [self.settled] if self.floor is None else [self.settled, self.floor]
+        return [head, *(list(each) for each in self.segments)]
 
     @classmethod
     def of_json(cls, numbers: Sequence[Sequence[int]]) -> OffsetMap:
         """Return the map that `as_json` said. Raises ValueError for anything else."""
-        if not numbers or len(numbers[0]) != 1 or any(len(each) != len(Segment._fields) for each in numbers[1:]):
+        if (
+            not numbers
+            or len(numbers[0]) not in (1, 2)
+            or any(len(each) != len(Segment._fields) for each in numbers[1:])
+        ):
             raise ValueError(f"expected a settled offset and segments of three numbers, found {numbers!r}")
-        return cls(tuple(Segment(*each) for each in numbers[1:]), numbers[0][0])
+        return cls(tuple(Segment(*each) for each in numbers[1:]), *numbers[0])
 
 
 IDENTITY = OffsetMap()
