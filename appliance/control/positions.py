@@ -69,8 +69,7 @@ async def _mapped(before: PositionMaps, sides: Sides, history: SyncHistory, topi
     for each in _partitions(topics):
         logs = Logs(source_start.get(each), source_end.get(each), target_start[each], target_end[each])
         own = of_target.get(each)
-        syncs = [sync for sync in history.syncs.get(each, ()) if own is None or sync.downstream >= own.settled]
-        mirrored = mirror_map(syncs, logs, settled=own.settled if own is not None else None)
+        mirrored = mirror_map(history.syncs.get(each, ()), logs, settled=own.settled if own is not None else None)
         served = of_source.get(each) or OffsetMap((Segment(0, 0),))
         of_target[each] = joined_with_own(own, served.beyond(mirrored))
         # Whatever is mirrored back to it later comes behind what it has now.

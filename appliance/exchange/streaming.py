@@ -100,7 +100,8 @@ class PassingFetch:
                 buffer[place.start] = _UNKNOWN_TAG
                 self._wipe(buffer, place.end, end)
         self._unread = max(reached - end, 0)
-        return min(reached, end)
+        # A walk that is done has stopped behind the last field that anybody wants; what follows is opaque.
+        return end if self._streaming.done else min(reached, end)
 
     def _seen(self, buffer: Writable, place: Place, end: int) -> int:
         """Show the patch a field, and records where they follow it; return from where on they must be given again with

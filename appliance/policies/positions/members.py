@@ -56,12 +56,13 @@ class Members:
         self._instances: dict[Instance, _Standing] = {}
         self._switches = 0
         self._had: frozenset[str] = frozenset()
+        self._forgot_at = float("-inf")
 
     def heard(self, instance: Instance, group: str, member: str, now: float) -> None:
         """Take note of a member's request to the cluster that serves."""
         standing = self._instances.get(instance)
         if standing is None:
-            if len(self._instances) >= _MOST_INSTANCES:
+            if len(self._instances) >= _MOST_INSTANCES and now - self._forgot_at > FORGOTTEN_AFTER:
                 self._forget(now)
             if len(self._instances) >= _MOST_INSTANCES:
                 return
@@ -123,6 +124,7 @@ class Members:
         return ((instance, standing.owed) for instance, standing in self._instances.items() if standing.owed)
 
     def _forget(self, now: float) -> None:
+        self._forgot_at = now
         for instance, standing in list(self._instances.items()):
             for member, heard in list(standing.members.items()):
                 if now - heard > FORGOTTEN_AFTER:

@@ -15,6 +15,7 @@ from typing import Any
 import httpx
 from confluent_kafka import Consumer, Message, Producer, TopicPartition
 
+from appliance.control.positions import FOLLOW_EVERY
 from appliance.harness import BlockingLab
 from tests.cli.gateway import Served, free_port, served
 from tests.gateway.scene import free_base
@@ -141,6 +142,10 @@ class Switching:
         name = self.topic.encode()
         key = struct.pack(f">h{len(name)}si", len(name), name, 0)
         write(bootstrap, f"mm2-offset-syncs.{target}.internal", [(key, struct.pack(">qq", *pair)) for pair in pairs])
+
+    def wait_followed(self) -> None:
+        """Wait until the gateway must have read the syncs that were there when this was called."""
+        time.sleep(FOLLOW_EVERY + 1)
 
     def switch(self, to: str, *, mode: str = "planned") -> dict[str, Any]:
         """Switch, and return the record when it is over; fails unless it was done."""

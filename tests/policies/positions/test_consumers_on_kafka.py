@@ -67,3 +67,49 @@ def test_with_continuous_offsets_every_reader_goes_on_where_it_was(
         assert (result.skipped, result.twice, result.out_of_order) == (0, 0, 0)
         assert result.redelivered <= (0 if kind == "assign" else SINCE)
         assert [offset for value, offset in reader.got if value in {NEWS[0], NEWS[-1]}] == [offsets[0], offsets[-1]]
+
+
+@pytest.mark.parametrize("kind", ["assign", "consumer"])
+def test_a_lost_primary_costs_nothing_that_was_replicated(
+    two_clusters: BlockingLab, tmp_path: Path, fresh_name: str, kind: str
+):
+    """The new records came to the standby before the switch, as a mirror's last; the primary is not asked any more."""
+    spec = "offsets: continuous, replication: mirrormaker"
+    with switching(two_clusters, tmp_path, fresh_name, spec) as here, here.reader(kind) as reader:
+        here.syncs(here.primary, "standby", (AHEAD, 0))
+        mirrored_while_read(here, reader, kind)
+        write(here.standby, here.topic, NEWS)
+        here.wait_followed()
+        here.switch("standby", mode="unplanned")
+        result = seen(reader.read(lambda values: NEWS[-1] in values))
+        assert (result.skipped, result.twice, result.out_of_order) == (0, 0, 0)
+        assert result.redelivered <= (0 if kind == "assign" else SINCE)
+        (later,) = write(here.bootstrap, here.topic, ["later"])
+        assert later > BEFORE + SINCE + NEW, "the primary may have given offsets to records that were lost"
+        reader.read(lambda values: "later" in values)
+
+
+@pytest.mark.parametrize("kind", ["assign", "classic", "consumer"])
+def test_there_and_back_again(two_clusters: BlockingLab, tmp_path: Path, fresh_name: str, kind: str):
+    spec = "offsets: continuous, replication: mirrormaker"
+    with switching(two_clusters, tmp_path, fresh_name, spec) as here, here.reader(kind) as reader:
+        here.syncs(here.primary, "standby", (AHEAD, 0))
+        mirrored_while_read(here, reader, kind)
+        end = BEFORE + SINCE
+        here.syncs(here.primary, "standby", (end - 1, end - 1 - AHEAD))
+        here.switch("standby")
+        there = [f"T{number}" for number in range(100)]
+        write(here.bootstrap, here.topic, there)
+        reader.read(lambda values: there[-1] in values)
+        # The mirror is turned round: the primary gets what was written on the standby, and the group's offset.
+        write(here.primary, here.topic, there)
+        here.syncs(here.standby, "primary", (end - AHEAD, end), (end - AHEAD + 99, end + 99))
+        if kind != "assign":
+            here.commit(here.primary, end + 100)
+        here.switch("primary")
+        assert write(here.bootstrap, here.topic, NEWS)[0] == end + 100
+        values = reader.read(lambda values: NEWS[-1] in values)
+        result = seen(values)
+        assert (result.skipped, result.twice, result.out_of_order, result.redelivered) == (0, 0, 0, 0)
+        if kind == "assign":
+            assert [value for value in values if value.startswith("T")] == []

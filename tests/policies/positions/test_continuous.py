@@ -75,8 +75,9 @@ def test_what_is_minus_one_stays_so(kind: Kind):
     names = OFFSETS[kind.direction][kind.key]
 
     def without(entity: Any) -> Any:
-        changes = {}
-        for name, value in vars(entity).items() if hasattr(entity, "__dict__") else _values(entity):
+        changes: dict[str, Any] = {}
+        for name in entity.__dataclass_fields__:
+            value = getattr(entity, name)
             if name in names:
                 changes[name] = -1
             elif isinstance(value, tuple) and value and hasattr(value[0], "__dataclass_fields__"):
@@ -94,10 +95,6 @@ def test_what_is_minus_one_stays_so(kind: Kind):
         assert interceptor.on_request(its) is None
     else:
         assert interceptor.on_response(Answer(its, written(entity))) == Replace(written(entity))
-
-
-def _values(entity: Any) -> list[tuple[str, Any]]:
-    return [(name, getattr(entity, name)) for name in entity.__dataclass_fields__]
 
 
 @every_request

@@ -131,7 +131,9 @@ def mirrors(draw: st.DrawFn) -> tuple[OffsetMap, dict[int, int]]:
     """Return a map and the truth that it was made of: source offset -> target offset, with gaps on the source."""
     gaps = draw(st.lists(st.tuples(st.integers(1, 30), st.integers(1, 9)), max_size=6))
     start, difference = draw(st.integers(0, 50)), draw(st.integers(0, 500))
-    segments, truth, target = [], {}, start
+    segments: list[Segment] = []
+    truth: dict[int, int] = {}
+    target = start
     for length, gap in [*gaps, (20, 0)]:
         segments.append(Segment(target, target + difference))
         truth |= {each + difference: each for each in range(target, target + length)}
