@@ -36,6 +36,13 @@ def _print(answer: StatusAnswer) -> None:
         for fault in answer.faults:
             faults.add_row(fault.name, fault.type, fault.virtual_cluster, fault.state, str(fault.fired))
         console.print(faults)
+    held = [(vc.name, each) for vc in answer.virtual_clusters for each in vc.held]
+    if held:
+        waiting = table("\nCLIENT WHOSE FETCH IS HELD", "\nHOST", "\nVIRTUAL CLUSTER", "\nGROUPS", "\nSINCE")
+        for name, each in held:
+            groups = ", ".join(f"{group} ({members})" for group, members in each.groups.items())
+            waiting.add_row(each.client_id, each.host, name, groups, f"{each.seconds:.1f}s")
+        console.print(waiting)
     for cluster in answer.clusters:
         if cluster.error:
             err().print(cluster.error)

@@ -222,7 +222,7 @@ class ControlPlane:
         return {
             Pair(target_of(self.catalogue.clusters[self.serving(name)]), member)
             for name, declared in self.catalogue.virtual_clusters.items()
-            if declared.spec.offsets == "continuous" and declared.spec.replication == "mirrormaker"
+            if declared.spec.offsets == "continuous"
             for member in members(declared)
             if member != self.serving(name)
         }

@@ -49,7 +49,7 @@ async def capture(spec: VirtualClusterSpec, before: PositionMaps, sides: Sides, 
     """
     topics = replicated(await sides.target_view.topics())
     maps = before
-    if spec.offsets == "continuous" and spec.replication == "mirrormaker":
+    if spec.offsets == "continuous":
         maps = await _mapped(before, sides, history, topics)
     return maps.with_beginnings(await _beginnings(spec.positions, sides.target_view, topics))
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from appliance.resources.consumer_switching import Beginning, HoldFetch, Remedies
 from appliance.resources.envelope import DeclaredResource, Name, Spec
@@ -35,6 +35,15 @@ class VirtualClusterSpec(Spec):
     `timestamp:2026-01-31T12:00:00Z`, or `refuse` (with an error)."""
     hold_fetch: HoldFetch = Field(default_factory=HoldFetch)
     remedies: Remedies = Field(default_factory=Remedies)
+
+    @model_validator(mode="after")
+    def _offsets_can_be_mapped(self) -> Self:
+        if self.offsets == "continuous" and self.replication != "mirrormaker":
+            raise ValueError(
+                "offsets: continuous needs replication: mirrormaker, whose offset syncs say which offset became which; "
+                f"found {self.replication} (replication that preserves offsets needs no translation)"
+            )
+        return self
 
 
 class VirtualCluster(DeclaredResource):

@@ -41,8 +41,8 @@ class Held:
     host: str
     groups: Mapping[str, int]
     """Group -> members that have not looked at their offsets yet."""
-    since: float
-    """By the data path's clock."""
+    seconds: float
+    """How long by now."""
 
 
 class Holding:
@@ -52,11 +52,11 @@ class Holding:
         self.members = members
         self.since: dict[Instance, float] = {}
 
-    def held(self) -> list[Held]:
-        """Return whose Fetch is held now."""
+    def held(self, now: float) -> list[Held]:
+        """Return whose Fetch is held."""
         owing = {instance: owed for instance, owed in self.members.owing() if instance in self.since}
         return [
-            Held(instance.client_id, instance.host, dict(owed), self.since[instance])
+            Held(instance.client_id, instance.host, dict(owed), now - self.since[instance])
             for instance, owed in owing.items()
         ]
 

@@ -31,7 +31,7 @@ class Positions:
 
     def held(self) -> list[Held]:
         """Return whose Fetch is held now."""
-        return self._holding.held()
+        return self._holding.held(self._clock())
 
     def interceptors(
         self, spec: VirtualClusterSpec, serving: str, switched: Switched = NEVER, maps: PositionMaps = NO_MAPS

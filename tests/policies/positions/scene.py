@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from confluent_kafka import Consumer, Message, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 
 from appliance.control.positions import FOLLOW_EVERY
 from appliance.harness import BlockingLab
@@ -129,11 +129,19 @@ class Switching:
             consumer.close()
 
     def commit(self, bootstrap: str, offset: int) -> None:
-        """Commit for the group, as a mirror does."""
+        """Commit for the group, as a mirror does: not before the group's members there have been given up."""
         settings = {"bootstrap.servers": bootstrap, "group.id": f"group-of-{self.topic}", "log_level": 0}
         consumer = Consumer(settings)
         try:
-            consumer.commit(offsets=[TopicPartition(self.topic, 0, offset)], asynchronous=False)
+            deadline = time.monotonic() + PATIENCE
+            while True:
+                try:
+                    consumer.commit(offsets=[TopicPartition(self.topic, 0, offset)], asynchronous=False)
+                    break
+                except KafkaException as error:
+                    if error.args[0].code() != KafkaError.UNKNOWN_MEMBER_ID or time.monotonic() > deadline:
+                        raise
+                    time.sleep(0.5)
         finally:
             consumer.close()
 

@@ -294,15 +294,14 @@ def test_it_goes_on_at_once_when_the_group_is_ready():
 
 def test_status_says_who_is_held_for_which_groups_since_when():
     world = member()
-    assert world.holding.held() == []
-    since = world.clock.now
+    assert world.holding.held(world.clock.now) == []
     world.is_held()
     world.clock.now += 3
     world.is_held()
-    (held,) = world.holding.held()
-    assert (held.client_id, held.host, held.groups, held.since) == ("app", HOST, {"g": 1}, since)
+    (held,) = world.holding.held(world.clock.now)
+    assert (held.client_id, held.host, held.groups, held.seconds) == ("app", HOST, {"g": 1}, 3)
     world.looks()
-    assert world.holding.held() == []
+    assert world.holding.held(world.clock.now) == []
 
 
 # -- how long
@@ -338,7 +337,7 @@ def test_one_of_which_no_member_was_heard_is_none_any_more_and_goes_on():
     world.is_held()
     world.clock.now += LIMIT
     assert world.hold.on_request(world.fetch()) is None
-    assert world.holding.held() == []
+    assert world.holding.held(world.clock.now) == []
 
 
 def test_where_it_is_declared_to_pass_it_goes_on_at_its_old_positions():

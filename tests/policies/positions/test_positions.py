@@ -24,7 +24,8 @@ SAME = PositionMaps().with_cluster("standby", {("orders", 0): IDENTITY})
 
 
 def spec(**values: Any) -> VirtualClusterSpec:
-    return VirtualClusterSpec.model_validate({"cluster": "primary", "standbys": ["standby"], **values})
+    its = {"cluster": "primary", "standbys": ["standby"], "replication": "mirrormaker"}
+    return VirtualClusterSpec.model_validate({**its, **values})
 
 
 def kinds(its: VirtualClusterSpec, switched: Switched = ONCE, maps: PositionMaps = NO_MAPS) -> list[type]:
@@ -81,6 +82,8 @@ def test_the_same_question_gets_the_same_interceptors():
         {"hold_fetch": {"up_to": 10}},
         {"hold_fetch": {"then": "drop"}},
         {"offsets": "continous"},
+        {"offsets": "continuous", "replication": "none"},
+        {"offsets": "continuous", "replication": "offset-preserving"},
         {"unproven": "guess"},
     ],
 )
