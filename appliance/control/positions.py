@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 
 import trio
 
+from appliance.control.checkpoints import CheckpointHistory, in_words
 from appliance.control.datapath import ClusterView, DataPath, Partition
 from appliance.control.offset_mapping import Logs, joined_with_own, mirror_map
 from appliance.control.offset_syncs import SyncHistory
@@ -107,10 +108,16 @@ class PositionTaking:
         return await capture(self.spec, self.before, sides, self.follower.history(self.source, self.target))
 
     async def remarks(self, source: ClusterView | None, target: ClusterView) -> list[str]:
-        """Say what would not be exact if the switch were made now. Raises ClusterUnreachable."""
-        if self.spec.offsets != "continuous":
+        """Say how groups and offsets would come over if the switch were made now. Raises ClusterUnreachable."""
+        if self.spec.replication != "mirrormaker":
             return []
-        return remarks(await self.take(source, target), self.target)
+        sides = Sides(self.source, self.target, source, target)
+        history = self.follower.history(self.source, self.target)
+        maps = await _mapped(self.before, sides, history, replicated(await target.topics()))
+        checkpoints = CheckpointHistory(self.source)
+        await checkpoints.read_on(target)
+        groups = in_words(checkpoints.continuity(maps, self.source, self.target))
+        return groups + (remarks(maps, self.target) if self.spec.offsets == "continuous" else [])
 
 
 def remarks(maps: PositionMaps, cluster: str) -> list[str]:

@@ -111,17 +111,17 @@ class Switching:
         self.topic = topic
 
     @contextmanager
-    def reader(self, kind: str) -> Iterator[Reader]:
-        """Return a reader of the topic's beginning: a classic group's, a consumer group's, or one without a group."""
+    def reader(self, kind: str, *, start: int = 0, reset: str = "latest") -> Iterator[Reader]:
+        """Return a reader: a classic group's, a consumer group's, or one without a group, which begins at `start`."""
         settings: dict[str, Any] = {
-            "bootstrap.servers": self.bootstrap, "group.id": f"group-of-{self.topic}", "auto.offset.reset": "latest",
+            "bootstrap.servers": self.bootstrap, "group.id": f"group-of-{self.topic}", "auto.offset.reset": reset,
             "auto.commit.interval.ms": 1000, "log_level": 0, "client.id": f"{kind}-of-{self.topic}",
         }  # fmt: skip
         settings |= {"group.protocol": "consumer"} if kind == "consumer" else {"session.timeout.ms": 10000}
         consumer = Consumer(settings)
         try:
             if kind == "assign":
-                consumer.assign([TopicPartition(self.topic, 0, 0)])
+                consumer.assign([TopicPartition(self.topic, 0, start)])
             else:
                 consumer.subscribe([self.topic])
             yield Reader(consumer)
@@ -155,14 +155,14 @@ class Switching:
         """Wait until the gateway must have read the syncs that were there when this was called."""
         time.sleep(FOLLOW_EVERY + 1)
 
-    def switch(self, to: str, *, mode: str = "planned") -> dict[str, Any]:
+    def switch(self, to: str, *, mode: str = "planned", leave_records_behind: bool = True) -> dict[str, Any]:
         """Switch, and return the record when it is over; fails unless it was done."""
         file = self.gateway.ready.token_file
         assert file is not None
         headers = {"Authorization": f"Bearer {file.read_text().strip()}"}
         path = "/v1/virtualclusters/orders/switchover"
         with httpx.Client(base_url=str(self.gateway.ready.api), headers=headers, trust_env=False) as api:
-            asked = {"to": to, "mode": mode, "leave_records_behind": mode == "planned"}
+            asked = {"to": to, "mode": mode, "leave_records_behind": mode == "planned" and leave_records_behind}
             answer = api.post(path, json=asked)
             assert answer.is_success, answer.text
             deadline = time.monotonic() + PATIENCE
@@ -174,10 +174,8 @@ class Switching:
 
 
 @contextmanager
-def switching(lab: BlockingLab, folder: Path, topic: str, spec: str = "") -> Iterator[Switching]:
-    """Set the scene: the standby's mirror began 300 records late and has all the rest."""
-    for cluster in lab.clusters.values():
-        cluster.create_topic(topic)
+def opened(lab: BlockingLab, folder: Path, topic: str, spec: str = "") -> Iterator[Switching]:
+    """Run the gateway before both clusters."""
     base = free_base(range(6))
     file = folder / "resources.yaml"
     primary, standby = (lab.clusters[each].bootstrap[0] for each in ("primary", "standby"))
@@ -187,14 +185,22 @@ def switching(lab: BlockingLab, folder: Path, topic: str, spec: str = "") -> Ite
     file.write_text(text)
     arguments = ("-f", file, "--api", f"127.0.0.1:{free_port()}", "--state", folder / "state")
     with served(folder / "gateway", *arguments) as gateway:
-        made = Switching(lab, gateway, f"127.0.0.1:{base}", topic)
-        records = [f"R{number}" for number in range(BEFORE)]
-        write(made.primary, topic, records)
-        write(made.standby, topic, records[AHEAD:])
         try:
-            yield made
+            yield Switching(lab, gateway, f"127.0.0.1:{base}", topic)
         finally:
-            (folder / "log").write_text(gateway.log)
+            assert "Traceback" not in gateway.log, gateway.log
+
+
+@contextmanager
+def switching(lab: BlockingLab, folder: Path, topic: str, spec: str = "") -> Iterator[Switching]:
+    """Set the scene: the standby's mirror began 300 records late and has all the rest."""
+    for cluster in lab.clusters.values():
+        cluster.create_topic(topic)
+    with opened(lab, folder, topic, spec) as here:
+        records = [f"R{number}" for number in range(BEFORE)]
+        write(here.primary, topic, records)
+        write(here.standby, topic, records[AHEAD:])
+        yield here
 
 
 def mirrored_while_read(here: Switching, reader: Reader, kind: str) -> None:
