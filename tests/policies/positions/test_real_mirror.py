@@ -109,18 +109,21 @@ def test_gaps_of_transactions_are_mapped_as_far_as_the_syncs_say(
             for number in range(5):
                 producer.produce(topic, value=f"T{turn * 5 + number}", partition=0)
             producer.commit_transaction(PATIENCE)
-    write(primary, topic, ["last"])  # or the log would end in a marker, for which the drain would wait
-    wait_end(mirrored.clusters["standby"].bootstrap_servers, topic, 51)
+    # In such a burst MirrorMaker does not write all the syncs that it means to, and the last one only when one more
+    # record comes; a drain would wait for that.
+    for end in (51, 52):
+        write(primary, topic, [f"last{end}"])
+        wait_end(mirrored.clusters["standby"].bootstrap_servers, topic, end)
     spec = "offsets: continuous, replication: mirrormaker"
     with opened(mirrored, tmp_path, topic, spec) as here, here.reader("assign", start=0) as reader:
-        there = [f"T{number}" for number in range(50)]
-        assert reader.read(lambda values: "last" in values) == [*there, "last"]
+        there = [*(f"T{number}" for number in range(50)), "last51", "last52"]
+        assert reader.read(lambda values: there[-1] in values) == there
         here.switch("standby", leave_records_behind=False)
-        assert write(here.bootstrap, topic, ["new"]) == [61]
+        assert write(here.bootstrap, topic, ["new"]) == [62]
         assert reader.read(lambda values: "new" in values) == ["new"]
         with here.reader("assign", start=0) as later:
-            assert later.read(lambda values: "new" in values) == [*there, "last", "new"]
-        for position, (value, offset) in enumerate(reader.got[:50]):
+            assert later.read(lambda values: "new" in values) == [*there, "new"]
+        for position, (value, offset) in enumerate(reader.got[: len(there)]):
             # Whoever stood before this record reads on with it, or with some before it, never with one behind it.
             with here.reader("assign", start=offset) as one:
                 first = one.read(lambda values: len(values) > 0)[0]
