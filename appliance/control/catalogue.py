@@ -9,9 +9,11 @@ from types import MappingProxyType
 
 from appliance.resources.cluster import Cluster
 from appliance.resources.listener import Listener
+from appliance.resources.token_revocation import TokenRevocation
+from appliance.resources.user import User
 from appliance.resources.virtual_cluster import VirtualCluster
 
-Declared = Cluster | Listener | VirtualCluster
+Declared = Cluster | Listener | VirtualCluster | User | TokenRevocation
 Identity = tuple[str, str]
 """Kind and name."""
 
@@ -59,6 +61,16 @@ class Catalogue:
     def virtual_clusters(self) -> dict[str, VirtualCluster]:
         """The virtual clusters by name, sorted."""
         return {each.name: each for each in self._sorted() if isinstance(each, VirtualCluster)}
+
+    @property
+    def users(self) -> dict[str, User]:
+        """The users by the resource's name, sorted."""
+        return {each.name: each for each in self._sorted() if isinstance(each, User)}
+
+    @property
+    def token_revocations(self) -> dict[str, TokenRevocation]:
+        """The token revocations by name, sorted."""
+        return {each.name: each for each in self._sorted() if isinstance(each, TokenRevocation)}
 
     def _sorted(self) -> list[Declared]:
         return [self.resources[identity] for identity in sorted(self.resources)]

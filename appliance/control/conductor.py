@@ -14,7 +14,7 @@ from appliance.control.positions import PositionTaking
 from appliance.control.preflight import Findings, preflight
 from appliance.control.replication import Ends, Gauge, in_words, lagging, total
 from appliance.control.switchover import Switchover
-from appliance.exchange.snapshot import Target
+from appliance.exchange.route import Target
 from appliance.gateway.errors import ClusterUnreachable
 from appliance.policies.positions.offset_maps import PositionMaps
 
@@ -29,12 +29,12 @@ log = logging.getLogger("tidegate.control")
 class Signals(Protocol):
     """What the conductor sets: the fence, and which cluster serves."""
 
-    def fence(self, virtual_cluster: str, *, closed: bool) -> None:
-        """Publish a snapshot with the fence closed or open."""
+    def fence(self, virtual_cluster: str, *, closed: bool) -> int:
+        """Publish an edition with the fence closed or open; return its version."""
 
-    async def switch(self, virtual_cluster: str, cluster: str, *, maps: PositionMaps, fence: bool) -> None:
-        """Persist who serves and how its offsets look, then publish the one snapshot that makes it so. Raises
-        StateError before any change."""
+    async def switch(self, virtual_cluster: str, cluster: str, *, maps: PositionMaps, fence: bool) -> int:
+        """Persist who serves and how its offsets look, then publish the one edition that makes it so; return its
+        version. Raises StateError before any change."""
 
 
 class NotDrainedError(Exception):
@@ -68,19 +68,20 @@ class Conductor:
         """Carry it out, to one of the final states."""
         switchover = self._switchover
         try:
-            switched = await self._up_to_the_switch()
+            version = await self._up_to_the_switch()
         except Exception as error:
             if not isinstance(error, NotDrainedError | ClusterUnreachable):
                 log.exception("switchover of %s", switchover.virtual_cluster)
             self._signals.fence(switchover.virtual_cluster, closed=False)
             switchover.enter("rolled-back", f"{_reason(error)}; {switchover.source} serves as before")
         else:
-            if switched:
-                await self._after_the_switch()
+            if version is not None:
+                await self._after_the_switch(version)
         way = f"{switchover.virtual_cluster} from {switchover.source} to {switchover.target}"
         log.info("switchover of %s: %s, %s", way, switchover.state, switchover.detail)
 
-    async def _up_to_the_switch(self) -> bool:
+    async def _up_to_the_switch(self) -> int | None:
+        """Return the version of the edition that switches; None where nothing is to be switched."""
         switchover = self._switchover
         planned = switchover.mode == "planned"
         async with AsyncExitStack() as clients:
@@ -92,29 +93,33 @@ class Conductor:
             switchover.plan = plan = findings.plan
             if plan.problems:
                 switchover.enter("rolled-back", f"preflight: {'; '.join(plan.problems)}; nothing was changed")
-                return False
+                return None
             switchover.say(f"{plan.topics} topics, {plan.partitions} partitions, {plan.connections} connections")
             notes = await self._positions.remarks(source, target)
             switchover.plan = replace(plan, notes=(*plan.notes, *notes))
             if switchover.dry_run:
                 switchover.enter("done", "dry run: nothing was changed")
-                return False
+                return None
             if source is not None:
                 await self._fence_and_drain(findings, source, target)
             maps = await self._positions.take(source, target)
         switchover.enter("switch")
-        await self._signals.switch(switchover.virtual_cluster, switchover.target, maps=maps, fence=True)
+        version = await self._signals.switch(switchover.virtual_cluster, switchover.target, maps=maps, fence=True)
         switchover.say(f"{switchover.target} serves {switchover.virtual_cluster}")
-        return True
+        return version
 
     async def _fence_and_drain(self, findings: Findings, source: ClusterView, target: ClusterView) -> None:
         switchover = self._switchover
         switchover.enter("fence", "writes are held")
-        self._signals.fence(switchover.virtual_cluster, closed=True)
-        switchover.enter("drain")
+        version = self._signals.fence(switchover.virtual_cluster, closed=True)
         with trio.move_on_after(switchover.hold) as hold:
+            # Only then can a count of writes under way say that no more will come.
+            await self._data_path.in_effect(version)
+            switchover.enter("drain")
             await self._drain(findings, source, target)
         if hold.cancelled_caught:
+            if switchover.state == "fence":
+                raise NotDrainedError(f"not every worker held the writes within {switchover.hold:g}s")
             writes = self._data_path.writes_in_flight(switchover.virtual_cluster)
             missing = in_words(switchover.lag) if self._gauge is not None else ""
             raise NotDrainedError(
@@ -125,9 +130,11 @@ class Conductor:
     async def _drain(self, findings: Findings, source: ClusterView, target: ClusterView) -> None:
         switchover = self._switchover
         started = trio.current_time()
+        await self._data_path.refresh()
         while writes := self._data_path.writes_in_flight(switchover.virtual_cluster):
             switchover.say(f"{writes} writes without an answer")
             await trio.sleep(WRITES_EVERY)
+            await self._data_path.refresh()
         answered = trio.current_time() - started
         if self._gauge is None:
             switchover.say(f"all writes answered after {answered:.2f}s; replication not measured")
@@ -145,13 +152,14 @@ class Conductor:
             f"{findings.plan.partitions} partitions caught up after {caught_up:.2f}s"
         )
 
-    async def _after_the_switch(self) -> None:
+    async def _after_the_switch(self, version: int) -> None:
         """Move, unfence, verify: nothing in here may leave the fence closed."""
         switchover = self._switchover
         trouble: list[str] = []
         switchover.enter("move")
         try:
             with trio.fail_after(MOVE_SECONDS):
+                await self._data_path.in_effect(version)
                 moved = await self._data_path.move_clients(switchover.virtual_cluster)
             switchover.say(f"{moved} connections closed")
         except Exception as error:  # noqa: BLE001 - whatever it was, the fence must come down

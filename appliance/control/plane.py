@@ -1,4 +1,4 @@
-"""The live state as a whole. Every change goes through here and ends in one new snapshot.
+"""The live state as a whole. Every change goes through here and ends in one new edition.
 
 Changes of what is kept (resources, who serves) are made one after the other: checked, written to the disk,
 published. Changes of faults and fences are immediate and kept nowhere.
@@ -7,27 +7,27 @@ published. Changes of faults and fences are immediate and kept nowhere.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Literal
 
 import trio
 
+from appliance.control.armoury import Arm, FaultCounts
 from appliance.control.catalogue import Catalogue, Declared, identity_of
 from appliance.control.conductor import Conductor
-from appliance.control.datapath import DataPath, Feed
+from appliance.control.datapath import DataPath
+from appliance.control.edition import Edition, Standing
 from appliance.control.errors import ConflictError, UnfitError, UnknownError
-from appliance.control.faults import Armed, FaultBoard, LiveFault
+from appliance.control.faults import FaultBoard, LiveFault
 from appliance.control.positions import Follower, Pair, PositionTaking
 from appliance.control.references import fault_problems, members, problems, referrers
 from appliance.control.replication import Gauge, MirrorMakerGauge, OffsetPreservingGauge
-from appliance.control.snapshots import ForConsumers, SnapshotMaker, StandardInterceptors, serving_cluster, target_of
+from appliance.control.snapshots import serving_cluster, target_of
 from appliance.control.statedir import Kept, StateDir, restore, with_change
 from appliance.control.switchover import Clocks, Mode, Switchover
 from appliance.policies.positions.hold_fetch import Held
 from appliance.policies.positions.offset_maps import NO_MAPS, PositionMaps
-from appliance.policies.positions.positions import Positions
-from appliance.policies.positions.switched import Switched
-from appliance.resources.fault import Fault, FaultSpec
+from appliance.resources.fault import Fault
 from appliance.resources.virtual_cluster import VirtualCluster
 
 Outcome = Literal["created", "changed", "unchanged"]
@@ -46,22 +46,18 @@ class ControlPlane:
         self,
         declared: Iterable[Declared],
         *,
-        feed: Feed,
         data_path: DataPath,
-        arm: Callable[[str, FaultSpec], Armed],
-        standard: StandardInterceptors,
+        arm: Arm,
         clocks: Clocks,
-        positions: Callable[[Callable[[], float]], ForConsumers] = Positions,
         state: StateDir | None = None,
     ) -> None:
         self._declared = Catalogue.of(declared).resources
         self._state = state
-        self._feed = feed
         self._data_path = data_path
         self._clocks = clocks
-        self._maker = SnapshotMaker(standard, lambda: positions(clocks.monotonic))
         self._follower = Follower(data_path, self._followed)
-        self._switched_at: dict[str, float] = {}
+        self.version = 0
+        """Of the edition handed out last."""
         self._fenced: frozenset[str] = frozenset()
         self._switchovers: dict[str, Switchover] = {}
         self._nursery: trio.Nursery | None = None
@@ -190,29 +186,26 @@ class ControlPlane:
         self._nursery.start_soon(conductor.run)
         return self._remember(switchover)
 
-    def fence(self, virtual_cluster: str, *, closed: bool) -> None:
+    def fence(self, virtual_cluster: str, *, closed: bool) -> int:
         """See Signals of the conductor."""
         fenced = self._fenced - {virtual_cluster}
         self._fenced = fenced | {virtual_cluster} if closed else fenced
-        self._publish()
+        return self._publish()
 
-    async def switch(
-        self, virtual_cluster: str, cluster: str, *, maps: PositionMaps | None = None, fence: bool
-    ) -> None:
+    async def switch(self, virtual_cluster: str, cluster: str, *, maps: PositionMaps | None = None, fence: bool) -> int:
         """See Signals of the conductor; without maps those from before stay."""
         async with self._changing:
             maps = self._maps(virtual_cluster) if maps is None else maps
             at_home = cluster == self._virtual_cluster(virtual_cluster).spec.cluster
             await self._keep(self._kept.with_switch(virtual_cluster, None if at_home else cluster, maps))
-            self._switched_at[virtual_cluster] = self._clocks.monotonic()
-            self.fence(virtual_cluster, closed=fence)
+            return self.fence(virtual_cluster, closed=fence)
 
     # -- consumers across a switch
 
     def held_fetches(self, virtual_cluster: str) -> list[Held]:
         """Return the clients whose Fetch is held since the last switch, and for which groups. Raises UnknownError."""
         self._virtual_cluster(virtual_cluster)
-        return self._maker.held(virtual_cluster)
+        return self._data_path.held_fetches(virtual_cluster)
 
     def _maps(self, virtual_cluster: str) -> PositionMaps:
         return self._kept.positions.get(virtual_cluster, NO_MAPS)
@@ -238,7 +231,7 @@ class ControlPlane:
         outcome = self.faults.put(fault, trio.current_time())
         if outcome != "unchanged":
             log.warning("fault %s (%s) on %s armed", fault.name, fault.spec.type, fault.spec.virtual_cluster)
-            self._publish()
+        self._publish()
         self._instants_changed.set()
         return outcome
 
@@ -246,6 +239,7 @@ class ControlPlane:
         """Renew a lease. Raises UnknownError, ConflictError when the fault is over."""
         self._settle_faults()
         live = self.faults.renew(name, trio.current_time())
+        self._publish()
         self._instants_changed.set()
         return live
 
@@ -264,6 +258,10 @@ class ControlPlane:
         log.warning("all faults ended: %s", ", ".join(each.fault.name for each in ended) or "there were none")
         return ended
 
+    def fault_counts(self, live: LiveFault) -> FaultCounts:
+        """Return what a fault has counted, alive or over."""
+        return self._data_path.fault_counts(live.arming)
+
     # --
 
     def _settle_faults(self) -> None:
@@ -276,13 +274,26 @@ class ControlPlane:
         if before != [(each.fault.name, each.state) for each in self.faults.alive()]:
             self._publish()
 
-    def _publish(self) -> None:
-        kept = self._kept
-        switches = {
-            name: Switched(times, self._switched_at.get(name, float("-inf"))) for name, times in kept.switches.items()
-        }
-        made = self._maker.make(self.catalogue, kept.serving, self._fenced, self.faults, switches, kept.positions)
-        self._feed.publish(made)
+    def _publish(self) -> int:
+        """Hand out an edition of all that holds now; return its version."""
+        self.version += 1
+        self._data_path.publish(
+            Edition(
+                version=self.version,
+                resources=tuple(self.catalogue.resources.values()),
+                virtual_clusters={name: self._standing(each) for name, each in self.catalogue.virtual_clusters.items()},
+                faults=tuple(each.in_force(trio.current_time()) for each in self.faults.active()),
+            )
+        )
+        return self.version
+
+    def _standing(self, virtual_cluster: VirtualCluster) -> Standing:
+        return Standing(
+            serving=serving_cluster(virtual_cluster, self._kept.serving),
+            fenced=virtual_cluster.name in self._fenced,
+            switches=self._kept.switches.get(virtual_cluster.name, 0),
+            maps=self._maps(virtual_cluster.name),
+        )
 
     async def _keep(self, kept: Kept) -> None:
         if self._state is not None:

@@ -19,7 +19,7 @@ from appliance.control.datapath import ClusterView, DataPath, Partition
 from appliance.control.offset_mapping import Logs, joined_with_own, mirror_map
 from appliance.control.offset_syncs import SyncHistory
 from appliance.control.replication import Topics, replicated
-from appliance.exchange.snapshot import Target
+from appliance.exchange.route import Target
 from appliance.gateway.errors import ClusterUnreachable
 from appliance.policies.positions.offset_map import UNKNOWN, OffsetMap, Segment
 from appliance.policies.positions.offset_maps import PositionMaps

@@ -1,25 +1,30 @@
-"""From the live state to the immutable snapshot that the data path reads. Pure."""
+"""From an edition to the immutable snapshot that the data path reads: interceptors are made and kept here."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import Protocol
 
+from appliance.control.armoury import Armed, Armoury
 from appliance.control.catalogue import Catalogue
-from appliance.control.faults import FaultBoard, LiveFault
+from appliance.control.edition import Edition, FaultInForce, Standing
 from appliance.exchange.interceptor import Interceptor, Outage
-from appliance.exchange.snapshot import Door, Route, Snapshot, Target
+from appliance.exchange.route import Route, Target
+from appliance.gateway.snapshot import Door, Snapshot
+from appliance.identity.accounts import Accounts
+from appliance.identity.keys import KeySets
+from appliance.identity.policy import policy_of
+from appliance.identity.revocations import Revocations
 from appliance.policies.positions.hold_fetch import Held
-from appliance.policies.positions.offset_maps import NO_MAPS, PositionMaps
-from appliance.policies.positions.switched import NEVER, Switched
+from appliance.policies.positions.offset_maps import PositionMaps
 from appliance.resources.cluster import Cluster
 from appliance.resources.envelope import parse_address
 from appliance.resources.listener import Listener
+from appliance.resources.user import User
 from appliance.resources.virtual_cluster import VirtualCluster, VirtualClusterSpec
 
-NOT_SWITCHED: Mapping[str, Switched] = MappingProxyType({})
-NO_POSITIONS: Mapping[str, PositionMaps] = MappingProxyType({})
 StandardInterceptors = Callable[[VirtualClusterSpec], tuple[Interceptor, ...]]
 
 
@@ -28,60 +33,93 @@ class ForConsumers(Protocol):
 
     def held(self) -> list[Held]: ...
     def interceptors(
-        self, spec: VirtualClusterSpec, serving: str, switched: Switched = ..., maps: PositionMaps = ...
+        self, spec: VirtualClusterSpec, serving: str, switches: int = ..., maps: PositionMaps = ...
     ) -> tuple[Interceptor, ...]: ...
 
 
 class SnapshotMaker:
-    """Makes snapshots with rising versions.
+    """Makes snapshots with rising versions, which are this process's own; one per process that has a gateway.
 
-    A virtual cluster whose spec did not change keeps its standard interceptors, and what they remember.
+    A virtual cluster whose spec did not change keeps its standard interceptors, and what they remember; so does a
+    fault, as long as editions have it. `shared_doors`: other processes open the same ports. `disguise`: see Accounts.
+    `positions` makes what a virtual cluster does for consumers across switches.
     """
 
-    def __init__(self, standard: StandardInterceptors, positions: Callable[[], ForConsumers]) -> None:
+    def __init__(
+        self,
+        standard: StandardInterceptors,
+        armoury: Armoury,
+        *,
+        shared_doors: bool = False,
+        disguise: bytes | None = None,
+        positions: Callable[[], ForConsumers] | None = None,
+    ) -> None:
+        self.armoury = armoury
         self._standard = standard
         self._make_positions = positions
         self._positions: dict[str, ForConsumers] = {}
+        self._shared_doors = shared_doors
+        self._disguise = disguise or os.urandom(32)
+        self._key_sets = KeySets()
+        self._users: tuple[User, ...] = ()
+        self._accounts = Accounts.of((), self._disguise)
+        self._revocations = Revocations()
         self._kept: dict[str, tuple[VirtualClusterSpec, tuple[Interceptor, ...]]] = {}
         self._version = 0
 
-    def make(
-        self,
-        catalogue: Catalogue,
-        serving: Mapping[str, str],
-        fenced: frozenset[str],
-        faults: FaultBoard,
-        switches: Mapping[str, Switched] = NOT_SWITCHED,
-        positions: Mapping[str, PositionMaps] = NO_POSITIONS,
-    ) -> Snapshot:
-        """Return the next snapshot; `serving` has the virtual clusters that are not served by the cluster of their
-        spec, `fenced` those at the fence, `switches` those that were ever switched, `positions` their offset maps."""
+    def disguise_as(self, disguise: bytes) -> None:
+        """Show unknown names what another process with this disguise shows them."""
+        if disguise != self._disguise:
+            self._disguise = disguise
+            self._accounts = Accounts.of(self._users, disguise)
+
+    def make(self, edition: Edition) -> Snapshot:
+        """Return the next snapshot, which serves as this edition says."""
         self._version += 1
+        catalogue = edition.catalogue
+        armed = self.armoury.ready(edition.faults)
         routes = {}
         for name, virtual_cluster in catalogue.virtual_clusters.items():
-            active = faults.active(name)
-            serves = serving_cluster(virtual_cluster, serving)
-            for_consumers = self._positions_of(name).interceptors(
-                virtual_cluster.spec, serves, switches.get(name, NEVER), positions.get(name, NO_MAPS)
-            )
+            standing = edition.virtual_clusters[name]
+            faults = [(each, armed[each.arming]) for each in edition.faults_on(name)]
+            for_consumers = self._for_consumers(virtual_cluster, standing)
             routes[name] = Route(
                 name=name,
-                target=target_of(catalogue.clusters[serves]),
-                interceptors=(*self._interceptors(virtual_cluster), *for_consumers, *_fault_interceptors(active)),
-                fenced=name in fenced,
-                outages=_outages(active),
+                target=target_of(catalogue.clusters[standing.serving]),
+                interceptors=(*self._interceptors(virtual_cluster), *for_consumers, *_fault_interceptors(faults)),
+                fenced=standing.fenced,
+                outages=_outages(faults),
             )
-        doors = tuple(door_of(listener) for listener in catalogue.listeners.values())
+        self._take_note_of_who_is_known(catalogue)
+        doors = tuple(self._door(listener) for listener in catalogue.listeners.values())
         return Snapshot(self._version, MappingProxyType(routes), doors)
 
     def held(self, virtual_cluster: str) -> list[Held]:
         """Return the clients whose Fetch is held since the last switch."""
-        return self._positions_of(virtual_cluster).held()
+        its = self._positions.get(virtual_cluster)
+        return its.held() if its is not None else []
 
-    def _positions_of(self, virtual_cluster: str) -> ForConsumers:
-        if virtual_cluster not in self._positions:
-            self._positions[virtual_cluster] = self._make_positions()
-        return self._positions[virtual_cluster]
+    def _for_consumers(self, virtual_cluster: VirtualCluster, standing: Standing) -> tuple[Interceptor, ...]:
+        if self._make_positions is None:
+            return ()
+        its = self._positions.get(virtual_cluster.name)
+        if its is None:
+            its = self._positions[virtual_cluster.name] = self._make_positions()
+        return its.interceptors(virtual_cluster.spec, standing.serving, standing.switches, standing.maps)
+
+    def _take_note_of_who_is_known(self, catalogue: Catalogue) -> None:
+        """Make the accounts anew where users have changed: with thousands of them it is work."""
+        users = tuple(catalogue.users.values())
+        if users != self._users:
+            self._users, self._accounts = users, Accounts.of(users, self._disguise)
+        self._revocations = Revocations(catalogue.token_revocations.values())
+
+    def _door(self, listener: Listener) -> Door:
+        asked = listener.spec.authentication
+        identity = None
+        if asked is not None and (asked.mechanisms or asked.certificate):
+            identity = policy_of(asked, self._accounts, self._revocations, self._key_sets)
+        return Door(listener.name, listener.spec, identity, shared=self._shared_doors)
 
     def _interceptors(self, virtual_cluster: VirtualCluster) -> tuple[Interceptor, ...]:
         kept = self._kept.get(virtual_cluster.name)
@@ -98,31 +136,20 @@ def serving_cluster(virtual_cluster: VirtualCluster, serving: Mapping[str, str])
 
 def target_of(cluster: Cluster) -> Target:
     """Return a cluster as the data path needs it."""
-    return Target(cluster.name, tuple(parse_address(each) for each in cluster.spec.bootstrap))
+    spec = cluster.spec
+    bootstrap = tuple(parse_address(each) for each in spec.bootstrap)
+    return Target(cluster.name, bootstrap, tls=spec.tls, authentication=spec.authentication)
 
 
-def door_of(listener: Listener) -> Door:
-    """Return a listener as the data path needs it."""
-    host, port = parse_address(listener.spec.bind)
-    return Door(
-        name=listener.name,
-        host=host,
-        port=port,
-        advertise=listener.spec.advertise or host,
-        brokers=listener.spec.ports(),
-        virtual_cluster=listener.spec.virtual_cluster,
-    )
+def _fault_interceptors(faults: Iterable[tuple[FaultInForce, Armed]]) -> Iterable[Interceptor]:
+    return [armed.interceptor for _, armed in faults if armed.interceptor is not None]
 
 
-def _fault_interceptors(active: Iterable[LiveFault]) -> Iterable[Interceptor]:
-    return [each.armed.interceptor for each in active if each.armed.interceptor is not None]
-
-
-def _outages(active: Iterable[LiveFault]) -> Mapping[str, Outage]:
+def _outages(faults: Iterable[tuple[FaultInForce, Armed]]) -> Mapping[str, Outage]:
     return MappingProxyType(
         {
-            each.fault.spec.outage.cluster: each.armed.outage
-            for each in active
-            if each.fault.spec.outage is not None and each.armed.outage is not None
+            fault.spec.outage.cluster: armed.outage
+            for fault, armed in faults
+            if fault.spec.outage is not None and armed.outage is not None
         }
     )

@@ -20,15 +20,13 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, PlainValidator, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from appliance.control.catalogue import Catalogue, Declared, Identity, identity_of
+from appliance.control.edition import PlainMaps
 from appliance.control.errors import StateError
 from appliance.control.references import members, problems
 from appliance.policies.positions.offset_maps import PositionMaps
-from appliance.resources.cluster import Cluster
-from appliance.resources.listener import Listener
-from appliance.resources.virtual_cluster import VirtualCluster
 
 FILE = "state.json"
 
@@ -42,14 +40,7 @@ class Change(BaseModel):
     name: str
     declared: str | None
     """Digest of what the files said when the change was made; None: nothing."""
-    resource: Annotated[Cluster | Listener | VirtualCluster, Field(discriminator="kind")] | None
-
-
-KeptMaps = Annotated[
-    PositionMaps,
-    PlainValidator(lambda kept: kept if isinstance(kept, PositionMaps) else PositionMaps.of_json(kept)),
-    PlainSerializer(PositionMaps.as_json),
-]
+    resource: Annotated[Declared, Field(discriminator="kind")] | None
 
 
 class Kept(BaseModel):
@@ -62,7 +53,7 @@ class Kept(BaseModel):
     """Virtual cluster -> the cluster that it was switched to."""
     switches: dict[str, int] = Field(default_factory=dict)
     """Virtual cluster -> how often it was switched."""
-    positions: dict[str, KeptMaps] = Field(default_factory=dict)
+    positions: dict[str, PlainMaps] = Field(default_factory=dict)
     """Virtual cluster -> how the offsets of its clusters look to its clients."""
     changes: list[Change] = Field(default_factory=list)
 
@@ -137,6 +128,16 @@ class StateDir:
             self.write(FILE, kept.model_dump_json(indent=1, by_alias=True) + "\n")
         except OSError as error:
             raise StateError(f"{self.path / FILE} cannot be written: {error.strerror}") from error
+
+    def secret(self, name: str) -> bytes:
+        """Return a random secret of this gateway's own, made when it is asked for first. Raises StateError."""
+        file = self.path / name
+        try:
+            if not file.exists():
+                self.write(name, os.urandom(32).hex() + "\n")
+            return bytes.fromhex(file.read_text(encoding="ascii"))
+        except (OSError, ValueError) as error:
+            raise StateError(f"{file} cannot be used: {error}; move it away, and a new one is made") from error
 
     def write(self, name: str, text: str) -> Path:
         """Write a file of mode 0600 atomically and durably. Raises OSError."""

@@ -15,7 +15,7 @@ from appliance.control.offset_mapping import LEAP
 from appliance.control.offset_syncs import SyncHistory
 from appliance.control.positions import FOLLOW_EVERY, Follower, Pair, Sides, capture, remarks
 from appliance.control.statedir import Kept
-from appliance.exchange.snapshot import Target
+from appliance.exchange.route import Target
 from appliance.gateway.errors import ClusterUnreachable
 from appliance.policies.positions.offset_map import OffsetMap, Segment
 from appliance.policies.positions.offset_maps import NO_MAPS, PositionMaps

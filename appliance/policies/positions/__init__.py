@@ -14,6 +14,6 @@ themselves, and each has its remedy here, one a file:
 `beginnings` gives groups that have no offsets on the new side the beginning that was declared.
 
 `positions` puts them together for one virtual cluster: what has nothing to do is not on the route at all. Everything
-here is told by which switch (`switched`) and asks a question's `knowledge.cluster` on which side it stands: for a
-moment after a switch connections to both sides are alive.
+here is told how often the virtual cluster was switched, and asks a question's `knowledge.cluster` on which side it
+stands: for a moment after a switch connections to both sides are alive.
 """

@@ -13,10 +13,9 @@ from appliance.policies.positions.members import Members
 from appliance.policies.positions.membership import Membership
 from appliance.policies.positions.offset_maps import NO_MAPS, PositionMaps
 from appliance.policies.positions.rejoin import Rejoin
-from appliance.policies.positions.switched import NEVER, Switched
 from appliance.resources.virtual_cluster import VirtualClusterSpec
 
-_Asked = tuple[VirtualClusterSpec, str, Switched, PositionMaps]
+_Asked = tuple[VirtualClusterSpec, str, int, PositionMaps]
 
 
 class Positions:
@@ -34,23 +33,23 @@ class Positions:
         return self._holding.held(self._clock())
 
     def interceptors(
-        self, spec: VirtualClusterSpec, serving: str, switched: Switched = NEVER, maps: PositionMaps = NO_MAPS
+        self, spec: VirtualClusterSpec, serving: str, switches: int = 0, maps: PositionMaps = NO_MAPS
     ) -> tuple[Interceptor, ...]:
         """Return what belongs on the route, in order for requests; the same ones for the same question.
 
+        `switches`: how often the virtual cluster was switched, in this process's life or before.
+
         A virtual cluster that cannot be switched and never was gets nothing.
         """
-        asked = (spec, serving, switched, maps)
+        asked = (spec, serving, switches, maps)
         if self._last is None or self._last[0] != asked:
-            self._members.switched(switched.times, self._clock())
+            self._members.switched(switches, self._clock())
             self._last = asked, tuple(self._made(*asked))
         return self._last[1]
 
-    def _made(
-        self, spec: VirtualClusterSpec, serving: str, switched: Switched, maps: PositionMaps
-    ) -> list[Interceptor]:
+    def _made(self, spec: VirtualClusterSpec, serving: str, switches: int, maps: PositionMaps) -> list[Interceptor]:
         made: list[Interceptor] = []
-        was_switched = switched.times > 0
+        was_switched = switches > 0
         listens = spec.remedies.hold_fetch == "on" or spec.positions != "client"
         if listens and (spec.standbys or was_switched):
             made.append(Membership(self._members, serving, self._clock, switched=was_switched))

@@ -15,10 +15,9 @@ from appliance.policies.positions.offset_map import IDENTITY, shifted
 from appliance.policies.positions.offset_maps import NO_MAPS, PositionMaps
 from appliance.policies.positions.positions import Positions
 from appliance.policies.positions.rejoin import Rejoin
-from appliance.policies.positions.switched import NEVER, Switched
 from appliance.resources.virtual_cluster import VirtualClusterSpec
 
-ONCE = Switched(1, 5.0)
+NEVER, ONCE = 0, 1
 DIFFERENT = PositionMaps().with_cluster("standby", {("orders", 0): shifted(300)})
 SAME = PositionMaps().with_cluster("standby", {("orders", 0): IDENTITY})
 
@@ -28,8 +27,8 @@ def spec(**values: Any) -> VirtualClusterSpec:
     return VirtualClusterSpec.model_validate({**its, **values})
 
 
-def kinds(its: VirtualClusterSpec, switched: Switched = ONCE, maps: PositionMaps = NO_MAPS) -> list[type]:
-    return [type(each) for each in Positions(lambda: 0.0).interceptors(its, "standby", switched, maps)]
+def kinds(its: VirtualClusterSpec, switches: int = ONCE, maps: PositionMaps = NO_MAPS) -> list[type]:
+    return [type(each) for each in Positions(lambda: 0.0).interceptors(its, "standby", switches, maps)]
 
 
 def test_what_cannot_be_switched_has_nothing():
@@ -69,7 +68,7 @@ def test_the_same_question_gets_the_same_interceptors():
     positions = Positions(lambda: 0.0)
     first = positions.interceptors(spec(), "standby", ONCE, DIFFERENT)
     assert positions.interceptors(spec(), "standby", ONCE, DIFFERENT) is first
-    assert positions.interceptors(spec(), "primary", Switched(2, 9.0), DIFFERENT) is not first
+    assert positions.interceptors(spec(), "primary", 2, DIFFERENT) is not first
 
 
 @pytest.mark.parametrize(
