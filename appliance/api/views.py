@@ -15,6 +15,7 @@ from appliance.remote.answers import (
     ClusterStatus,
     FaultAnswer,
     FaultStatus,
+    HeldFetch,
     ListenerStatus,
     LiveFaultStatus,
     StatusAnswer,
@@ -68,6 +69,7 @@ def status_answer(
                 connections=per_virtual_cluster.get(name, 0),
                 writes_in_flight=writes_in_flight.get(name, 0),
                 switchover=switchover.state if switchover else None,
+                held=[HeldFetch.model_validate(each, from_attributes=True) for each in plane.held_fetches(name)],
             )
         )
     return StatusAnswer(

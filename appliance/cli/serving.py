@@ -28,6 +28,7 @@ from appliance.control.switchover import Clocks
 from appliance.gateway.errors import GatewayError
 from appliance.gateway.feed import SnapshotFeed
 from appliance.gateway.server import Gateway
+from appliance.policies.positions.positions import Positions
 from appliance.policies.standard import standard_interceptors
 from appliance.remote.readiness import OpenListener, Readiness
 from appliance.resources.envelope import parse_address
@@ -104,7 +105,9 @@ async def serve_until_told(
 
 def _in_this_process(disguise: bytes) -> tuple[DataPath, Served]:
     feed = SnapshotFeed()
-    maker = SnapshotMaker(standard_interceptors, Armoury(arm), disguise=disguise)
+    maker = SnapshotMaker(
+        standard_interceptors, Armoury(arm), disguise=disguise, positions=lambda: Positions(trio.current_time)
+    )
     one = OneProcess(Gateway(feed), feed, maker, trio.current_time)
     return one, one
 

@@ -41,6 +41,7 @@ def _print(answer: StatusAnswer) -> None:
         for fault in answer.faults:
             faults.add_row(fault.name, fault.type, fault.virtual_cluster, fault.state, str(fault.fired))
         console.print(faults)
+    _print_held(answer)
     for cluster in answer.clusters:
         if cluster.error:
             err().print(cluster.error)
@@ -56,3 +57,13 @@ def _workers(workers: list[WorkerStatus]) -> Table:
         snapshot = str(each.snapshot) if each.snapshot else "-"
         rows.add_row(str(each.number), pid, snapshot, str(each.connections), each.uptime, str(each.restarts))
     return rows
+
+
+def _print_held(answer: StatusAnswer) -> None:
+    held = [(vc.name, each) for vc in answer.virtual_clusters for each in vc.held]
+    if held:
+        waiting = table("\nCLIENT WHOSE FETCH IS HELD", "\nHOST", "\nVIRTUAL CLUSTER", "\nGROUPS", "\nSINCE")
+        for name, each in held:
+            groups = ", ".join(f"{group} ({members})" for group, members in each.groups.items())
+            waiting.add_row(each.client_id, each.host, name, groups, f"{each.seconds:.1f}s")
+        out().print(waiting)

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import logging
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from typing import Protocol
 
 import trio
 
 from appliance.control.datapath import ClusterView, DataPath
+from appliance.control.positions import PositionTaking
 from appliance.control.preflight import Findings, preflight
 from appliance.control.replication import Ends, Gauge, in_words, lagging, total
 from appliance.control.switchover import Switchover
 from appliance.exchange.route import Target
 from appliance.gateway.errors import ClusterUnreachable
+from appliance.policies.positions.offset_maps import PositionMaps
 
 WRITES_EVERY = 0.01
 LAG_EVERY = 0.1
@@ -29,9 +32,9 @@ class Signals(Protocol):
     def fence(self, virtual_cluster: str, *, closed: bool) -> int:
         """Publish an edition with the fence closed or open; return its version."""
 
-    async def switch(self, virtual_cluster: str, cluster: str, *, fence: bool) -> int:
-        """Persist who serves, then publish the one edition that makes it so; return its version. Raises StateError
-        before any change."""
+    async def switch(self, virtual_cluster: str, cluster: str, *, maps: PositionMaps, fence: bool) -> int:
+        """Persist who serves and how its offsets look, then publish the one edition that makes it so; return its
+        version. Raises StateError before any change."""
 
 
 class NotDrainedError(Exception):
@@ -51,7 +54,9 @@ class Conductor:
         signals: Signals,
         data_path: DataPath,
         gauge: Gauge | None,
+        positions: PositionTaking,
     ) -> None:
+        self._positions = positions
         self._switchover = switchover
         self._source = source
         self._target = target
@@ -90,13 +95,16 @@ class Conductor:
                 switchover.enter("rolled-back", f"preflight: {'; '.join(plan.problems)}; nothing was changed")
                 return None
             switchover.say(f"{plan.topics} topics, {plan.partitions} partitions, {plan.connections} connections")
+            notes = await self._positions.remarks(source, target)
+            switchover.plan = replace(plan, notes=(*plan.notes, *notes))
             if switchover.dry_run:
                 switchover.enter("done", "dry run: nothing was changed")
                 return None
             if source is not None:
                 await self._fence_and_drain(findings, source, target)
+            maps = await self._positions.take(source, target)
         switchover.enter("switch")
-        version = await self._signals.switch(switchover.virtual_cluster, switchover.target, fence=True)
+        version = await self._signals.switch(switchover.virtual_cluster, switchover.target, maps=maps, fence=True)
         switchover.say(f"{switchover.target} serves {switchover.virtual_cluster}")
         return version
 

@@ -17,6 +17,7 @@ from appliance.exchange.route import Target
 from appliance.gateway.feed import SnapshotFeed
 from appliance.gateway.server import Gateway, GatewayFacts
 from appliance.gateway.snapshot import Snapshot
+from appliance.policies.positions.hold_fetch import Held
 
 
 class OneProcess:
@@ -56,6 +57,10 @@ class OneProcess:
     def writes_in_flight(self, virtual_cluster: str) -> int:
         """See DataPath."""
         return self._gateway.writes_in_flight(virtual_cluster)
+
+    def held_fetches(self, virtual_cluster: str) -> list[Held]:
+        """See DataPath."""
+        return self._maker.held(virtual_cluster)
 
     def fault_counts(self, arming: int) -> FaultCounts:
         """See DataPath."""

@@ -19,11 +19,14 @@ from appliance.control.datapath import DataPath
 from appliance.control.edition import Edition, Standing
 from appliance.control.errors import ConflictError, UnfitError, UnknownError
 from appliance.control.faults import FaultBoard, LiveFault
+from appliance.control.positions import Follower, Pair, PositionTaking
 from appliance.control.references import fault_problems, members, problems, referrers
 from appliance.control.replication import Gauge, MirrorMakerGauge, OffsetPreservingGauge
 from appliance.control.snapshots import serving_cluster, target_of
 from appliance.control.statedir import Kept, StateDir, restore, with_change
 from appliance.control.switchover import Clocks, Mode, Switchover
+from appliance.policies.positions.hold_fetch import Held
+from appliance.policies.positions.offset_maps import NO_MAPS, PositionMaps
 from appliance.resources.fault import Fault
 from appliance.resources.virtual_cluster import VirtualCluster
 
@@ -52,6 +55,7 @@ class ControlPlane:
         self._state = state
         self._data_path = data_path
         self._clocks = clocks
+        self._follower = Follower(data_path, self._followed)
         self.version = 0
         """Of the edition handed out last."""
         self._fenced: frozenset[str] = frozenset()
@@ -72,6 +76,7 @@ class ControlPlane:
         """Let leases lapse and switchovers proceed, until cancelled."""
         async with trio.open_nursery() as nursery:
             self._nursery = nursery
+            nursery.start_soon(self._follower.run)
             task_status.started()
             while True:
                 self._settle_faults()
@@ -118,7 +123,7 @@ class ControlPlane:
             kept = with_change(self._kept, self._declared, (kind, name), None)
             if kind == "VirtualCluster":
                 self._refuse_while_switching(self._virtual_cluster(name))
-                kept = kept.with_serving(name, None)
+                kept = kept.without_switches(name)
             await self._keep(kept)
             if kind == "VirtualCluster":
                 self._switchovers.pop(name, None)
@@ -176,6 +181,7 @@ class ControlPlane:
             signals=self,
             data_path=self._data_path,
             gauge=None if leave_records_behind else _gauge(declared, to),
+            positions=PositionTaking(declared.spec, self._maps(virtual_cluster), source, to, self._follower),
         )
         self._nursery.start_soon(conductor.run)
         return self._remember(switchover)
@@ -186,12 +192,33 @@ class ControlPlane:
         self._fenced = fenced | {virtual_cluster} if closed else fenced
         return self._publish()
 
-    async def switch(self, virtual_cluster: str, cluster: str, *, fence: bool) -> int:
-        """See Signals of the conductor."""
+    async def switch(self, virtual_cluster: str, cluster: str, *, maps: PositionMaps | None = None, fence: bool) -> int:
+        """See Signals of the conductor; without maps those from before stay."""
         async with self._changing:
+            maps = self._maps(virtual_cluster) if maps is None else maps
             at_home = cluster == self._virtual_cluster(virtual_cluster).spec.cluster
-            await self._keep(self._kept.with_serving(virtual_cluster, None if at_home else cluster))
+            await self._keep(self._kept.with_switch(virtual_cluster, None if at_home else cluster, maps))
             return self.fence(virtual_cluster, closed=fence)
+
+    # -- consumers across a switch
+
+    def held_fetches(self, virtual_cluster: str) -> list[Held]:
+        """Return the clients whose Fetch is held since the last switch, and for which groups. Raises UnknownError."""
+        self._virtual_cluster(virtual_cluster)
+        return self._data_path.held_fetches(virtual_cluster)
+
+    def _maps(self, virtual_cluster: str) -> PositionMaps:
+        return self._kept.positions.get(virtual_cluster, NO_MAPS)
+
+    def _followed(self) -> set[Pair]:
+        """Return between which clusters offset syncs have to be known before they are needed."""
+        return {
+            Pair(target_of(self.catalogue.clusters[self.serving(name)]), member)
+            for name, declared in self.catalogue.virtual_clusters.items()
+            if declared.spec.offsets == "continuous"
+            for member in members(declared)
+            if member != self.serving(name)
+        }
 
     # -- faults
 
@@ -264,6 +291,8 @@ class ControlPlane:
         return Standing(
             serving=serving_cluster(virtual_cluster, self._kept.serving),
             fenced=virtual_cluster.name in self._fenced,
+            switches=self._kept.switches.get(virtual_cluster.name, 0),
+            maps=self._maps(virtual_cluster.name),
         )
 
     async def _keep(self, kept: Kept) -> None:

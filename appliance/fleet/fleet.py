@@ -20,6 +20,7 @@ from appliance.gateway.client import open_client
 from appliance.gateway.dialer import Dialer
 from appliance.gateway.errors import ClusterUnreachable
 from appliance.gateway.server import GatewayFacts
+from appliance.policies.positions.hold_fetch import Held
 
 REFRESH_SECONDS = 1.0
 _MOST_PAUSE = 0.2
@@ -79,6 +80,10 @@ class Fleet:
     def writes_in_flight(self, virtual_cluster: str) -> int:
         """See DataPath. A dead worker has none; one that does not answer has what it last said."""
         return sum(each.writes.get(virtual_cluster, 0) for each in self._reports)
+
+    def held_fetches(self, virtual_cluster: str) -> list[Held]:
+        """See DataPath."""
+        return [held for each in self._reports for held in each.held.get(virtual_cluster, ())]
 
     def fault_counts(self, arming: int) -> FaultCounts:
         """See DataPath. Of a worker that was killed, what it counted in its last half second is not known."""

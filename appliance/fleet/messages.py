@@ -15,6 +15,7 @@ from appliance.control.armoury import FaultCounts
 from appliance.control.edition import Edition
 from appliance.fleet.errors import LinkBroken
 from appliance.gateway.server import GatewayFacts
+from appliance.policies.positions.hold_fetch import Held
 
 
 class _Message(BaseModel):
@@ -140,6 +141,8 @@ class Report(_Message):
     facts: Facts = Facts()
     writes: dict[str, int] = Field(default_factory=dict)
     """Virtual cluster -> writes that went upstream and have no answer yet."""
+    held: dict[str, tuple[Held, ...]] = Field(default_factory=dict)
+    """Virtual cluster -> the clients whose Fetch is held; those that have none are not there."""
     faults: dict[int, FaultCounts] = Field(default_factory=dict)
     """By arming."""
     answers: int = 0

@@ -46,6 +46,7 @@ from appliance.fleet.process import end_with
 from appliance.gateway.errors import ClusterUnreachable, GatewayError
 from appliance.gateway.feed import SnapshotFeed
 from appliance.gateway.server import Gateway
+from appliance.policies.positions.positions import Positions
 from appliance.policies.standard import standard_interceptors
 
 REPORT_SECONDS = 0.5
@@ -69,7 +70,13 @@ class Worker:
         self._counts: dict[int, SharedOrdinal] = {}
         self._armoury = Armoury(arm, self._counts)
         feed = SnapshotFeed()
-        maker = SnapshotMaker(standard_interceptors, self._armoury, shared_doors=True, disguise=disguise)
+        maker = SnapshotMaker(
+            standard_interceptors,
+            self._armoury,
+            shared_doors=True,
+            disguise=disguise,
+            positions=lambda: Positions(trio.current_time),
+        )
         self._served = OneProcess(Gateway(feed), feed, maker, trio.current_time)
         self._heard = 0
         self._lapses: dict[int, float] = {}
@@ -176,6 +183,9 @@ class Worker:
                 edition=served.edition.version,
                 facts=Facts.of(served.facts()),
                 writes={name: served.writes_in_flight(name) for name in served.edition.virtual_clusters},
+                held={
+                    name: tuple(held) for name in served.edition.virtual_clusters if (held := served.held_fetches(name))
+                },
                 faults=self._armoury.counts(),
                 answers=self._heard,
             )

@@ -128,6 +128,11 @@ class ClusterClient:
         """Return the offset behind the last record of each partition."""
         return await self._offsets(topics, _END)
 
+    async def offsets_since(self, topics: Mapping[str, Iterable[int]], timestamp: int) -> Mapping[Partition, int]:
+        """Return the offset of each partition's first record that is not older than this (ms since 1970); -1: there is
+        none."""
+        return await self._offsets(topics, timestamp)
+
     async def records(self, topic: str, partition: int, from_offset: int) -> list[KeyValue]:
         """Return keys and values from an offset to the end as it is now; for small topics without compression."""
         end = (await self.end_offsets({topic: (partition,)}))[topic, partition]

@@ -17,7 +17,7 @@ import trio
 from appliance.exchange.exchange import Exchange
 from appliance.exchange.interceptor import Outage
 from appliance.exchange.limits import Limits
-from appliance.exchange.message import Question
+from appliance.exchange.message import NOBODY, Peer, Question
 from appliance.exchange.route import Route, Target
 from appliance.exchange.step import Refused
 from appliance.exchange.topology import HostPort, Knowledge
@@ -276,7 +276,8 @@ class Gateway:
         assert session.channel is not None
         limits = Limits(frame=asked.frame, in_flight=asked.in_flight)
         advertise = session.door.spec.advertised
-        session.exchange = Exchange(route, knowledge, advertise, limits, asks=conversation is not None)
+        asks = conversation is not None
+        session.exchange = Exchange(route, knowledge, advertise, limits, _peer_of(session.peer), asks=asks)
         session.pair = Pair(
             session.channel,
             upstream.channel,
@@ -438,3 +439,8 @@ async def running(gateway: Gateway) -> AsyncIterator[Gateway]:
         await nursery.start(gateway.serve)
         yield gateway
         nursery.cancel_scope.cancel()
+
+
+def _peer_of(peer: str) -> Peer:
+    host, _, port = peer.rpartition(":")
+    return Peer(host, int(port)) if host else NOBODY

@@ -161,6 +161,16 @@ class SwitchoverAnswer(_Answer):
         return self.state in FINAL_STATES
 
 
+class HeldFetch(_Answer):
+    """A client whose Fetch waits after a switchover, until its groups have given it positions of the new side."""
+
+    client_id: str
+    host: str
+    groups: dict[str, int]
+    """Group -> members that have not asked for their offsets yet."""
+    seconds: float
+
+
 class VirtualClusterStatus(_Answer):
     name: str
     serving: str
@@ -170,6 +180,8 @@ class VirtualClusterStatus(_Answer):
     writes_in_flight: int
     switchover: SwitchoverState | None = None
     """State of its latest switchover since the gateway started."""
+    held: list[HeldFetch] = Field(default_factory=list)
+    """Clients that find nothing new since a switchover, as they are about to be given new positions."""
 
 
 class ClusterStatus(_Answer):

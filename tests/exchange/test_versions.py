@@ -33,7 +33,7 @@ BROKER = {
     int(Api.FETCH): (4, 99),
     int(Api.METADATA): (0, 12),
     int(Api.INIT_PRODUCER_ID): (0, 99),
-    12: (0, 99),
+    15: (0, 99),
     4711: (0, 3),
 }
 
