@@ -9,7 +9,7 @@ BIN      := .venv/bin
 STAMP    := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock lint format test drill bench fuzz clean
+.PHONY: help setup lock lint format test drill bench clients fuzz clean
 
 help: ## list what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -46,6 +46,9 @@ drill: $(STAMP) ## run SCENARIO=... on LAB=auto|apache|embedded|docker
 
 bench: $(STAMP) ## direct, bare relay and gateway side by side
 	$(BIN)/python -m tests.bench
+
+clients: $(STAMP) ## every client through the gateway; toolchains that are missing are said
+	$(BIN)/python -m tests.matrix
 
 fuzz: $(STAMP) ## FRAMES=1000000 damaged frames and handshakes; SEED=... repeats a run
 	$(BIN)/python -m tests.fuzz --frames $(FRAMES) $(if $(SEED),--seed $(SEED))
