@@ -11,7 +11,8 @@ BIN      := .venv/bin
 STAMP    := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock lint format test drill bench soak fuzz clean
+
+.PHONY: help setup lock lint format test drill bench clients soak fuzz clean
 
 help: ## list what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -51,6 +52,9 @@ bench: $(STAMP) ## direct, bare relay, gateway and PEERS="NAME=PATH ..." side by
 
 soak: $(STAMP) ## mixed load for MINUTES=60: flat memory, nothing lost or doubled
 	$(BIN)/python -m tests.soak --minutes $(MINUTES)
+
+clients: $(STAMP) ## every client through the gateway; toolchains that are missing are said
+	$(BIN)/python -m tests.matrix
 
 fuzz: $(STAMP) ## FRAMES=1000000 damaged frames and handshakes; SEED=... repeats a run
 	$(BIN)/python -m tests.fuzz --frames $(FRAMES) $(if $(SEED),--seed $(SEED))

@@ -20,6 +20,7 @@ from appliance.lab.ports import PortLeases
 from tests.matrix.access import Access
 from tests.matrix.driver import Check, Driver
 from tests.matrix.drivers.every import every_client
+from tests.matrix.drivers.java import lock_jars
 from tests.matrix.matrix import Run
 from tests.matrix.page import revision, versions, write
 from tests.matrix.results import Listening, Matrix
@@ -36,6 +37,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     drivers = every_client()
     options = _options(arguments, [driver.name for driver in drivers])
     console = Console(width=None if sys.stdout.isatty() else 160)
+    if options.lock:
+        lock_jars(lambda text: console.print(text, markup=False, highlight=False))
+        return 0
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     wanted = [driver for driver in drivers if not options.only or driver.name in options.only]
     try:
@@ -47,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         console.print("interrupted; nothing was written")
         return 130
-    return 0 if all(client.passed or client.missing_toolchain for matrix in found for client in matrix.clients) else 1
+    return 0 if all(matrix.passed for matrix in found) else 1
 
 
 def _options(arguments: Sequence[str] | None, names: Sequence[str]) -> argparse.Namespace:
@@ -56,10 +60,11 @@ def _options(arguments: Sequence[str] | None, names: Sequence[str]) -> argparse.
     parser.add_argument(
         "--check", action="append", type=Check, choices=list(Check), metavar="CHECK", help=" | ".join(Check)
     )
-    parser.add_argument("--listener", action="append", choices=get_args(Listening), help="may be repeated (plain)")
+    parser.add_argument("--listener", action="append", choices=get_args(Listening), help="may be repeated (all)")
     parser.add_argument("--direct", action="store_true", help="around the gateway, to compare; writes no page")
     parser.add_argument("--jobs", type=int, default=2, help="clients at a time (2)")
     parser.add_argument("--keep", type=Path, metavar="DIR", help="keep the logs of all processes there")
+    parser.add_argument("--lock", action="store_true", help="resolve the Java clients' jars anew and do nothing else")
     parser.add_argument("--no-write", dest="write", action="store_false", help="leave docs/clients.md as it is")
     return parser.parse_args(arguments)
 
@@ -77,33 +82,39 @@ async def _run(options: argparse.Namespace, drivers: Sequence[Driver], console: 
                 open_lab(plan, kind="apache", directory=directory / "lab", progress=screen.tell)
             )
             brokers = lab.clusters["clients"].bootstrap
-            for listener in options.listener or ["plain"]:
-                started = datetime.now(UTC)
+            for listener in options.listener or get_args(Listening):
                 way = Way(Access(",".join(brokers)), frozenset(), frozenset())
-                if not options.direct:
-                    screen.tell(f"starting the gateway, {listener}")
-                    way = await stack.enter_async_context(open_way(listener, brokers, ports, directory))
-                run = Run(
-                    way=way,
-                    truth=Truth(",".join(brokers)),
-                    directory=directory / listener,
-                    tell=screen.client,
-                    jobs=options.jobs,
-                    only=options.check or tuple(Check),
-                )
-                screen.results = run.results
-                clients = await run.every(drivers)
-                matrix = Matrix(
-                    listener=listener,
-                    direct=options.direct,
-                    started=started,
-                    minutes=(datetime.now(UTC) - started).total_seconds() / 60,
-                    versions=versions(lab.versions),
-                    revision=revision(),
-                    clients=clients,
-                    complaints=way.complaints,
-                )
-                matrices.append(matrix)
+                if options.direct and listener != "plain":
+                    raise NoWayError("the lab's brokers have plain listeners only: say --direct --listener plain")
+                async with AsyncExitStack() as gateway:
+                    matrix = Matrix(
+                        listener=listener,
+                        direct=options.direct,
+                        started=datetime.now(UTC),
+                        versions=versions(lab.versions),
+                        revision=revision(),
+                    )
+                    matrices.append(matrix)
+                    if not options.direct:
+                        screen.tell(f"starting the gateway, {listener}")
+                        try:
+                            way = await gateway.enter_async_context(open_way(listener, brokers, ports, directory))
+                        except NoWayError as error:
+                            matrix.not_run = str(error)
+                            continue
+                    run = Run(
+                        way=way,
+                        truth=Truth(",".join(brokers)),
+                        directory=directory / listener,
+                        label=listener,
+                        tell=screen.client,
+                        jobs=options.jobs,
+                        only=options.check or tuple(Check),
+                    )
+                    screen.results = run.results
+                    matrix.clients = await run.every(drivers)
+                    matrix.minutes = (datetime.now(UTC) - matrix.started).total_seconds() / 60
+                    matrix.complaints = way.complaints
     for matrix in matrices:
         console.print(table(matrix))
     _keep(matrices)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -31,6 +31,12 @@ class Access:
 
     bootstrap: str
     security: Security | None = None
+
+    def by(self, mechanism: Mechanism | None) -> Access:
+        """Return the same way in by another mechanism, where there is one to choose."""
+        if self.security is None or mechanism is None:
+            return self
+        return replace(self, security=replace(self.security, mechanism=mechanism))
 
     def flags(self) -> list[str]:
         """Return the arguments that our own programs take."""

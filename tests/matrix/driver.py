@@ -9,6 +9,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tests.matrix.access import Mechanism
 from tests.matrix.tasks import Event, Task
 
 if TYPE_CHECKING:
@@ -59,6 +60,8 @@ class Driver(ABC):
     checks: Mapping[Check, CheckFunction] = {}
     """Checks of its own, in place of the general ones."""
     remark: str = ""
+    mechanism: Mechanism | None = None
+    """How it must log in where that is not by the listener's first mechanism."""
     runs_forever = True
     """Whether it can produce and consume without end, told event by event (`standing`)."""
     idempotent = True

@@ -29,6 +29,8 @@ class Run:
     way: Way
     truth: Truth
     directory: Path
+    label: str
+    """In the names of topics and groups: several runs share the brokers."""
     tell: Callable[[str, str], None]
     jobs: int
     only: Collection[Check] = field(default_factory=lambda: tuple(Check))
@@ -85,8 +87,9 @@ class Run:
         result.strayed = sorted(watch.ports & self.way.forbidden) if self.way.doors else None
 
     async def _check(self, driver: Driver, check: Check, function: CheckFunction, watch: Watch) -> CheckResult:
-        name = "-".join(re.findall(r"[a-z0-9.]+", f"{driver.name} {check}".lower()))
-        scene = Scene(Stage(driver, self.directory / name, watch), self.way.access, self.truth, name)
+        name = "-".join(re.findall(r"[a-z0-9.]+", f"{driver.name} {check} {self.label}".lower()))
+        access = self.way.access.by(driver.mechanism)
+        scene = Scene(Stage(driver, self.directory / name, watch), access, self.truth, name)
         started = trio.current_time()
         outcome, reason = Outcome.FAILED, f"not done in {CHECK_SECONDS:g} s"
         try:

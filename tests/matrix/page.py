@@ -106,6 +106,8 @@ the user's cache.
 
 
 def _section(matrix: Matrix) -> str:
+    if matrix.not_run is not None:
+        return f"## {_LISTENERS[matrix.listener]}\n\nNot run: {_plain(matrix.not_run)}\n"
     head = ["client", "version", *Check, _BEHIND]
     rows = [_row(client) for client in matrix.clients]
     notes = [note for client in matrix.clients for note in _notes(client)]

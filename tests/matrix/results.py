@@ -61,9 +61,17 @@ class Matrix(BaseModel):
     direct: bool = False
     """Around the gateway: tells a client's own failures from the gateway's."""
     started: datetime
-    minutes: float
+    minutes: float = 0.0
     versions: dict[str, str]
     revision: str
-    clients: list[ClientResult]
+    clients: list[ClientResult] = []
+    not_run: str | None = None
+    """Why there was no such listener."""
     complaints: list[str] = []
     """Errors of its own that the gateway logged meanwhile."""
+
+    @property
+    def passed(self) -> bool:
+        """Whether every client passed whose toolchain is there, and the gateway had no error of its own."""
+        ran = all(client.passed or client.missing_toolchain for client in self.clients)
+        return self.not_run is None and ran and not self.complaints

@@ -75,6 +75,8 @@ def _marks(checks: Mapping[Check, CheckResult]) -> list[Text]:
 
 def table(matrix: Matrix) -> Group:
     """Return the result of a run, with the reasons of what failed below it."""
+    if matrix.not_run is not None:
+        return Group(Text(f"{matrix.listener}: not run: {matrix.not_run}", "yellow"))
     title = f"{'direct' if matrix.direct else 'through the gateway'}, {matrix.listener}, {matrix.minutes:.0f} min"
     found = Table("client", "version", *Check, "no stray socket", title=title)
     reasons: list[Text] = [Text(f"gateway: {each}", "red") for each in matrix.complaints]

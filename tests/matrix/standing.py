@@ -134,7 +134,9 @@ async def standing_clients(
         running = {}
         for number, plan in enumerate(plans):
             stage = Stage(plan.driver, folder / f"{number:02}-{plan.name}", watch)
-            running[plan] = await stack.enter_async_context(stage.running(plan.task(access, pace)))
+            running[plan] = await stack.enter_async_context(
+                stage.running(plan.task(access.by(plan.driver.mechanism), pace))
+            )
         yield Standing(running, watch)
         await _leave(running.values())
         nursery.cancel_scope.cancel()

@@ -94,7 +94,7 @@ async def _resources(brokers: Sequence[str], bootstrap: str, security: Security,
         "bind": bootstrap,
         "virtual_cluster": "clients",
         "tls": tls,
-        "authentication": {"mechanisms": [security.mechanism]},
+        "authentication": {"mechanisms": [security.mechanism, "PLAIN"]},
     }
     specs = {"Cluster": {"bootstrap": list(brokers)}, "VirtualCluster": {"cluster": "clients"}, "Listener": listener}
     documents = [

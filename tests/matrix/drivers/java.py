@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from appliance.lab.errors import JarDiffers, JarsUnavailable
-from appliance.lab.jarlock import read_lock
+from appliance.lab.jarlock import make_lock, read_lock
 from appliance.lab.jars import obtain_jars
 from tests.matrix.cache import built, call
 from tests.matrix.driver import PROGRAMS, CannotPrepareError, Check, Command, Driver, Progress
@@ -20,6 +20,23 @@ SMALL = ("-Xmx192m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Dorg.slf4j
 
 _NO_SHARE = "share groups came with 4.1"
 _NO_NEW_GROUP = "the protocol of KIP-848 came with 3.7"
+
+
+_LOGGING = "org.slf4j:slf4j-simple"
+LOCKED: Mapping[str, Sequence[str]] = {
+    "kafka-clients-4.3.1": ("org.apache.kafka:kafka-clients:4.3.1", f"{_LOGGING}:1.7.36"),
+    "kafka-clients-3.9.2": ("org.apache.kafka:kafka-clients:3.9.2", f"{_LOGGING}:1.7.36"),
+    "kafka-clients-2.8.2": ("org.apache.kafka:kafka-clients:2.8.2", f"{_LOGGING}:1.7.30"),
+    "kafka-streams-4.3.1": ("org.apache.kafka:kafka-streams:4.3.1", f"{_LOGGING}:1.7.36"),
+}
+"""Lock file -> the coordinates from which it is made."""
+
+
+def lock_jars(progress: Progress) -> None:
+    """Resolve all coordinates anew and write their locks. Blocks. Raises JarsUnavailable."""
+    for name, coordinates in LOCKED.items():
+        title = f"{name}, for the client matrix. Made by `python -m tests.matrix --lock`; do not edit."
+        make_lock(FOLDER / f"{name}.lock", progress, coordinates, title)
 
 
 def jars_of(artifact: str, progress: Progress) -> list[Path]:
