@@ -267,6 +267,7 @@ def test_own_process_can_be_watched():
 
 def test_own_time_is_that_of_the_innermost_frame():
     lines = ["main (a.py:1);f (b.py:10) 3", "main (a.py:1);f (b.py:11) 3", "main (a.py:2) 2"]
+    lines.append("main (a.py:1);EpollIOManager.get_events (trio/_core/_io_epoll.py:250) 100")
     assert own_time(lines) == [(0.75, "f (b.py)"), (0.25, "main (a.py)")]
 
 
