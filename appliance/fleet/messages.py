@@ -144,7 +144,7 @@ class Report(_Message):
     held: dict[str, tuple[Held, ...]] = Field(default_factory=dict)
     """Virtual cluster -> the clients whose Fetch is held; those that have none are not there."""
     faults: dict[int, FaultCounts] = Field(default_factory=dict)
-    """By arming."""
+    """What has changed since the last report, by arming."""
     answers: int = 0
     """The latest Ask that was heard."""
 
