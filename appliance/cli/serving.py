@@ -131,17 +131,20 @@ async def _serve(
     def ready() -> bool:
         return opened.is_set() and served.ready
 
+    async def open_all() -> None:
+        bound = await _open_api(nursery, plane, data_path, api, ready) if api is not None else None
+        await nursery.start(served.serve)
+        opened.set()
+        _announce(plane, api, bound)
+        if ready_file is not None:
+            _write_ready_file(ready_file, plane, api, bound)
+
     with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
         async with trio.open_nursery() as nursery:
             await nursery.start(plane.run)
-            bound = await _open_api(nursery, plane, data_path, api, ready) if api is not None else None
-            await nursery.start(served.serve)
-            opened.set()
-            _announce(plane, api, bound)
-            if ready_file is not None:
-                _write_ready_file(ready_file, plane, api, bound)
+            nursery.start_soon(open_all)
             number = await anext(signals)
-            if number == signal.SIGTERM:
+            if number == signal.SIGTERM and opened.is_set():
                 nursery.start_soon(_cancel_at_the_next, signals, nursery.cancel_scope)
                 await served.drain(drain)
             nursery.cancel_scope.cancel()

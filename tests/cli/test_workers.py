@@ -6,13 +6,14 @@ import json
 import os
 import signal
 import socket
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import trio
 
-from tests.cli.gateway import Served, free_port, run, served
+from tests.cli.gateway import Served, command, free_port, run, served
 from tests.cli.test_commands import SLOW, apply, tidegate
 from tests.cli.test_serve import orders
 from tests.fleet.scene import until_gone
@@ -67,6 +68,16 @@ def test_all_end_cleanly(gateway: Served, number: int, code: int):
     assert gateway.end(number) == code
     assert "Traceback" not in gateway.log
     trio.run(until_gone, *running)
+
+
+def test_it_can_be_ended_while_its_workers_start(tmp_path: Path):
+    options = ["--to", "127.0.0.1:1", "--listen", f"127.0.0.1:{free_port()}", "--workers", "2", "--verbose"]
+    with subprocess.Popen(command("serve", *options), stderr=subprocess.PIPE, text=True, cwd=tmp_path) as process:
+        assert process.stderr is not None
+        started = [int(process.stderr.readline().rpartition(" ")[2]) for _ in range(2)]  # worker N has pid P
+        process.terminate()
+        assert (process.stderr.read(), process.wait()) == ("", 0)
+    trio.run(until_gone, *started)
 
 
 def test_no_worker_outlives_a_supervisor_that_is_killed(gateway: Served):
