@@ -41,7 +41,7 @@ class Fleet:
         self._monotonic = monotonic
         self._members: dict[int, Member] = {}
         """By number; a dead one until it is replaced."""
-        self._counts: dict[int, SharedOrdinal] = {}
+        self._ordinals: dict[int, SharedOrdinal] = {}
         self._left_behind: dict[int, FaultCounts] = {}
         """What dead workers had counted, by arming."""
         self._numbers = itertools.count(1)
@@ -57,9 +57,9 @@ class Fleet:
         """See DataPath."""
         self.edition = edition
         counted = (each for each in edition.faults if each.spec.trigger.counts)
-        self._counts = {each.arming: self._counts.get(each.arming) or SharedOrdinal.make() for each in counted}
+        self._ordinals = {each.arming: self._ordinals.get(each.arming) or SharedOrdinal.make() for each in counted}
         for member in self.alive:
-            member.adopt(edition, self._counts)
+            member.adopt(edition, self._ordinals)
 
     async def in_effect(self, version: int) -> None:
         """See DataPath. A worker that was sent nothing yet will be sent the newest edition, before it opens a door."""
@@ -87,7 +87,7 @@ class Fleet:
 
     def fault_counts(self, arming: int) -> FaultCounts:
         """See DataPath. Of a worker that was killed, what it counted in its last half second is not known."""
-        counts = [each.faults[arming] for each in self._reports if arming in each.faults]
+        counts = [each.counts[arming] for each in self.alive if arming in each.counts]
         return merged_counts([self._left_behind.get(arming, FaultCounts()), *counts])
 
     def workers(self) -> tuple[WorkerFacts, ...]:
@@ -130,12 +130,11 @@ class Fleet:
     def lose(self, member: Member) -> None:
         """Note that a worker is dead."""
         member.alive = False
-        if member.report is not None:
-            for arming, counts in member.report.faults.items():
-                before = self._left_behind.get(arming, FaultCounts())
-                self._left_behind[arming] = merged_counts([before, counts])
-            for arming in sorted(self._left_behind)[: -KEPT_AFTER_THE_END - len(self.edition.faults)]:
-                del self._left_behind[arming]
+        for arming, counts in member.counts.items():
+            before = self._left_behind.get(arming, FaultCounts())
+            self._left_behind[arming] = merged_counts([before, counts])
+        for arming in sorted(self._left_behind)[: -KEPT_AFTER_THE_END - len(self.edition.faults)]:
+            del self._left_behind[arming]
         self._tell_news()
 
     async def listen(self, member: Member) -> str | None:
@@ -143,12 +142,10 @@ class Fleet:
         while (word := await member.next_word()) is not None:
             match word:
                 case Hello():
-                    member.adopt(self.edition, self._counts)
+                    member.adopt(self.edition, self._ordinals)
                     member.begin(self._begin)
                 case Report():
-                    member.report = word
-                    if member.reported_at is None:
-                        member.reported_at = self._monotonic()
+                    member.take(word, self._monotonic())
                 case Moved():
                     self._moved[word.number] = word
                 case Failed():

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 import trio
 
+from appliance.control.armoury import FaultCounts
 from appliance.control.datapath import WorkerFacts
 from appliance.control.edition import Edition
 from appliance.fleet.link import Link
@@ -27,6 +28,8 @@ class Member:
         self.sent = 0
         """Version of the last edition that it was sent; 0: none, it will be sent the newest."""
         self.report: Report | None = None
+        self.counts: dict[int, FaultCounts] = {}
+        """What its faults have counted, by arming."""
         self.reported_at: float | None = None
         """When its doors were open for the first time."""
         self.silent = 0
@@ -37,13 +40,13 @@ class Member:
         self._begin: Begin | None = None
         self._orders: deque[Order] = deque()
         self._edition: Edition | None = None
-        self._counts: Mapping[int, SharedOrdinal] = {}
-        self._counts_sent: set[int] = set()
+        self._ordinals: Mapping[int, SharedOrdinal] = {}
+        self._ordinals_sent: set[int] = set()
         self._wanted = trio.Event()
 
-    def adopt(self, edition: Edition, counts: Mapping[int, SharedOrdinal]) -> None:
-        """Send this edition when its turn comes, and nothing older any more; `counts` as its faults need them."""
-        self._edition, self._counts = edition, counts
+    def adopt(self, edition: Edition, ordinals: Mapping[int, SharedOrdinal]) -> None:
+        """Send this edition when its turn comes, and nothing older any more; `ordinals` as its faults need them."""
+        self._edition, self._ordinals = edition, ordinals
         self._wanted.set()
 
     def tell(self, order: Order) -> None:
@@ -55,6 +58,13 @@ class Member:
         """Note that the worker is there to take orders; this is the first."""
         self._begin = begin
         self._listens.set()
+
+    def take(self, report: Report, now: float) -> None:
+        """Take in what it reports."""
+        self.report = report
+        self.counts |= report.faults
+        if self.reported_at is None:
+            self.reported_at = now
 
     @property
     def edition(self) -> int:
@@ -100,13 +110,13 @@ class Member:
         self._link.close()
 
     async def _send_edition(self) -> None:
-        edition, counts = self._edition, self._counts
+        edition, ordinals = self._edition, self._ordinals
         if edition is None or edition.version <= self.sent:
             return
         self.sent = edition.version
         for fault in edition.faults:
-            count = counts.get(fault.arming)
-            if count is not None and fault.arming not in self._counts_sent:
-                await self._link.send(encoded(Count(arming=fault.arming)), count.fileno())
-                self._counts_sent.add(fault.arming)
+            ordinal = ordinals.get(fault.arming)
+            if ordinal is not None and fault.arming not in self._ordinals_sent:
+                await self._link.send(encoded(Count(arming=fault.arming)), ordinal.fileno())
+                self._ordinals_sent.add(fault.arming)
         await self._link.send(encoded(Adopt(edition=edition)))

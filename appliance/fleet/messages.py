@@ -141,7 +141,7 @@ class Report(_Message):
     writes: dict[str, int] = Field(default_factory=dict)
     """Virtual cluster -> writes that went upstream and have no answer yet."""
     faults: dict[int, FaultCounts] = Field(default_factory=dict)
-    """By arming."""
+    """What has changed since the last report, by arming."""
     answers: int = 0
     """The latest Ask that was heard."""
 

@@ -19,7 +19,7 @@ import sys
 import trio
 
 from appliance.chaos.faults import arm
-from appliance.control.armoury import Armoury
+from appliance.control.armoury import Armoury, FaultCounts
 from appliance.control.edition import Edition
 from appliance.control.one_process import OneProcess
 from appliance.control.snapshots import SnapshotMaker
@@ -66,12 +66,13 @@ class Worker:
     def __init__(self, link: Link, drain: float, disguise: bytes) -> None:
         self._link = link
         self._drain = drain
-        self._counts: dict[int, SharedOrdinal] = {}
-        self._armoury = Armoury(arm, self._counts)
+        self._ordinals: dict[int, SharedOrdinal] = {}
+        self._armoury = Armoury(arm, self._ordinals)
         feed = SnapshotFeed()
         maker = SnapshotMaker(standard_interceptors, self._armoury, shared_doors=True, disguise=disguise)
         self._served = OneProcess(Gateway(feed), feed, maker, trio.current_time)
         self._heard = 0
+        self._told: dict[int, FaultCounts] = {}
         self._lapses: dict[int, float] = {}
         self._lapses_changed = trio.Event()
         self._words, self._spoken = trio.open_memory_channel[Word](math.inf)
@@ -102,7 +103,7 @@ class Worker:
         match order_from(payload):
             case Count(arming=arming):
                 assert descriptor is not None
-                self._counts[arming] = SharedOrdinal(descriptor)
+                self._ordinals[arming] = SharedOrdinal(descriptor)
                 os.close(descriptor)
             case Begin():
                 raise LinkBroken("expected one Begin, found another")
@@ -119,8 +120,8 @@ class Worker:
     async def _adopt(self, edition: Edition, nursery: trio.Nursery) -> None:
         first = self._served.edition.version == 0
         self._served.publish(edition)
-        for arming in self._counts.keys() - {each.arming for each in edition.faults}:
-            del self._counts[arming]
+        for arming in self._ordinals.keys() - {each.arming for each in edition.faults}:
+            del self._ordinals[arming]
         now = trio.current_time()
         self._lapses = {each.arming: now + each.seconds_left + _LAPSE_GRACE for each in edition.faults}
         self._lapses_changed.set()
@@ -170,13 +171,15 @@ class Worker:
                 self._report()
 
     def _report(self) -> None:
-        served = self._served
+        served, counts = self._served, self._armoury.counts()
+        news = {arming: each for arming, each in counts.items() if each != self._told.get(arming)}
+        self._told = counts
         self._say(
             Report(
                 edition=served.edition.version,
                 facts=Facts.of(served.facts()),
                 writes={name: served.writes_in_flight(name) for name in served.edition.virtual_clusters},
-                faults=self._armoury.counts(),
+                faults=news,
                 answers=self._heard,
             )
         )
