@@ -4,11 +4,13 @@ SCENARIO ?= scenarios/planned-switch.yaml
 LAB      ?= auto
 OUT      ?= reports/out
 WORKERS  ?= 1
+FRAMES   ?= 1000000
+SEED     ?=
 BIN      := .venv/bin
 STAMP    := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock lint format test drill bench clean
+.PHONY: help setup lock lint format test drill bench fuzz clean
 
 help: ## list what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -45,6 +47,9 @@ drill: $(STAMP) ## run SCENARIO=... on LAB=auto|apache|embedded|docker, with WOR
 
 bench: $(STAMP) ## direct, bare relay and gateway side by side
 	$(BIN)/python -m tests.bench
+
+fuzz: $(STAMP) ## FRAMES=1000000 damaged frames and handshakes; SEED=... repeats a run
+	$(BIN)/python -m tests.fuzz --frames $(FRAMES) $(if $(SEED),--seed $(SEED))
 
 clean: ## remove what was made here (caches of the user stay)
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache reports/out

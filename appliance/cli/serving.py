@@ -82,7 +82,8 @@ async def serve_until_told(
 
     Raises UnfitError, StateError, GatewayError, ApiPortError for what cannot be served.
     """
-    data_path, served = _in_this_process() if processes.workers == 1 else _in_workers(processes)
+    disguise = state.secret("disguise") if state is not None else os.urandom(32)
+    data_path, served = _in_this_process(disguise) if processes.workers == 1 else _in_workers(processes, disguise)
     plane = ControlPlane(
         declared,
         data_path=data_path,
@@ -101,20 +102,21 @@ async def serve_until_told(
         raise Interrupted
 
 
-def _in_this_process() -> tuple[DataPath, Served]:
+def _in_this_process(disguise: bytes) -> tuple[DataPath, Served]:
     feed = SnapshotFeed()
-    maker = SnapshotMaker(standard_interceptors, Armoury(arm))
+    maker = SnapshotMaker(standard_interceptors, Armoury(arm), disguise=disguise)
     one = OneProcess(Gateway(feed), feed, maker, trio.current_time)
     return one, one
 
 
-def _in_workers(processes: Processes) -> tuple[DataPath, Served]:
+def _in_workers(processes: Processes, disguise: bytes) -> tuple[DataPath, Served]:
     from appliance.fleet.fleet import Fleet  # noqa: PLC0415 - as with the API
     from appliance.fleet.process import COMMAND  # noqa: PLC0415
     from appliance.fleet.supervisor import Supervisor  # noqa: PLC0415
+    from appliance.gateway.dialer import Dialer  # noqa: PLC0415
 
     command = [*COMMAND, "--drain", str(processes.drain), *(["--verbose"] if processes.verbose else [])]
-    fleet = Fleet(trio.current_time, lambda: datetime.now(UTC).timestamp())
+    fleet = Fleet(trio.current_time, Dialer.made(lambda: datetime.now(UTC).timestamp()), disguise)
     return fleet, Supervisor(fleet, processes.workers, command=command)
 
 

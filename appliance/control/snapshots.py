@@ -51,6 +51,12 @@ class SnapshotMaker:
         self._kept: dict[str, tuple[VirtualClusterSpec, tuple[Interceptor, ...]]] = {}
         self._version = 0
 
+    def disguise_as(self, disguise: bytes) -> None:
+        """Show unknown names what another process with this disguise shows them."""
+        if disguise != self._disguise:
+            self._disguise = disguise
+            self._accounts = Accounts.of(self._users, disguise)
+
     def make(self, edition: Edition) -> Snapshot:
         """Return the next snapshot, which serves as this edition says."""
         self._version += 1

@@ -5,16 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from appliance.exchange import versions
+from appliance.exchange.bare_sasl import handshake_refusal, is_bare_sasl
 from appliance.exchange.chain import Kind
 from appliance.exchange.connection import Connection
 from appliance.exchange.interceptor import Close, Delay, Replace, Reply
 from appliance.exchange.ledger import Entry
 from appliance.exchange.message import Question
+from appliance.exchange.retired import is_retired, refusal
 from appliance.exchange.step import Outgoing, Refused, Step, Then
 from appliance.wire.apis import Api, name_of
 from appliance.wire.errors import Malformed
 from appliance.wire.headers import (
     REQUEST_HEAD,
+    SIZE,
     odd_frame,
     produce_acks,
     produce_acks_at,
@@ -24,6 +27,8 @@ from appliance.wire.headers import (
 from appliance.wire.walk import Buffer
 
 _SASL = frozenset({Api.SASL_HANDSHAKE, Api.SASL_AUTHENTICATE})
+_SMALLEST = REQUEST_HEAD.size - SIZE.size + 2
+"""Bytes of a request without a body: its header with a client id that is null."""
 _CLIENT_ID = REQUEST_HEAD.size + 2
 """Where the client id's characters begin, behind its length."""
 
@@ -77,10 +82,11 @@ class Requests:
                 at += passing
                 self._skip -= passing
             if end - at < REQUEST_HEAD.size:
+                if end - at >= SIZE.size:
+                    self._check_size(buffer, at)  # behind a frame too small for a header no more bytes need ever come
                 return out.step(at)
+            self._check_size(buffer, at)
             size, api_key, api_version, correlation_id = REQUEST_HEAD.unpack_from(buffer, at)
-            if not 10 <= size <= connection.limits.frame:
-                raise Malformed(odd_frame(buffer, at, size, connection.limits.frame))
             if connection.asks or connection.reserved:
                 step = self._attended(buffer, at, end, out)
                 if step is not None:
@@ -101,6 +107,11 @@ class Requests:
             if not self._enter_opaque(buffer, at, min(end, at + 4 + size), entry, kind):
                 return out.step(at)
             self._skip = 4 + size
+
+    def _check_size(self, buffer: Buffer, at: int) -> None:
+        limit = self._connection.limits.frame
+        if not _SMALLEST <= SIZE.unpack_from(buffer, at)[0] <= limit:
+            raise Malformed(odd_frame(buffer, at, limit))
 
     def _attended(self, buffer: Buffer, at: int, end: int, out: Outgoing) -> Step | None:
         """Look at a request as one who has a word about who speaks and when; None: it may go its way."""
@@ -184,6 +195,8 @@ class Requests:
         if question.api_key == Api.API_VERSIONS and question.api_version > versions.newest_api_versions():
             # KIP-511: the answer is in version 0, whatever was asked, and lists what is understood here.
             return self._answer(question, 0, versions.unsupported(), at, end, out, kind)
+        if is_retired(question.api_key, question.api_version):
+            return self._answer(question, question.api_version, _refusal(question), at, end, out, kind)
         while in_hand.turn < len(in_hand.kind.requests):
             verdict = in_hand.kind.requests[in_hand.turn].on_request(question)
             in_hand.turn += 1
@@ -198,6 +211,8 @@ class Requests:
                     in_hand.replaced = True
                 case Close(reason):
                     raise Refused(reason)
+        if is_bare_sasl(question.api_key, question.api_version):
+            return self._answer(question, question.api_version, handshake_refusal(), at, end, out, kind)
         self._forward(buffer, at, end, in_hand, out)
         return Then.READ, 0.0
 
@@ -245,3 +260,13 @@ class Requests:
         entry = Entry(question.correlation_id, question.api_key, question.api_version, kind.responses, kept)
         entry.looked_into = kind.response_whole
         self._enter(entry, kind)
+
+
+def _refusal(question: Question) -> bytes:
+    body = refusal(question.api_version, question.body)
+    if body is None:
+        raise Refused(
+            f"the client writes with Produce version {question.api_version}, which Kafka has retired (KIP-896), and "
+            "with acks=0, so that no answer can tell it: use a client of Kafka 0.11 or newer"
+        )
+    return body

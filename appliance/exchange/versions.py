@@ -13,6 +13,7 @@ from kio.schema.errors import ErrorCode
 from kio.static.primitive import i16, i32Timedelta
 
 from appliance.exchange.addresses import CARRIERS
+from appliance.exchange.retired import RETIRED
 from appliance.wire.apis import Api, known_versions
 from appliance.wire.codec import element_type, encode, response_type
 from appliance.wire.editing import int_at
@@ -35,6 +36,7 @@ def newest_api_versions() -> int:
 def limited(api_version: int, body: Buffer, start: int, end: int) -> bytes:
     """Return the ApiVersions body with the ranges of decoded APIs cut to what there are layouts for. Raises Malformed.
 
+    Produce is offered from 0 on, as brokers do: see `retired`.
     A broker answers a version that it does not know in version 0 (KIP-511): recognised by the error code.
     """
     if int_at(body, start, start + 2) == ErrorCode.unsupported_version.value:
@@ -49,6 +51,8 @@ def limited(api_version: int, body: Buffer, start: int, end: int) -> bytes:
             api_key = value
         elif field == 2:
             low = value
+            if api_key == Api.PRODUCE and value <= RETIRED.stop:
+                out[first:last] = RETIRED.start.to_bytes(2, "big")
         elif field == 3 and api_key in DECODED and (known := known_versions(api_key)) and known[1] < value:
             # Where the broker's lowest is above ours there is no common version: its lowest stays, and using it is
             # refused.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import secrets
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 
@@ -15,14 +14,11 @@ from appliance.control.edition import Edition
 from appliance.exchange.route import Target
 from appliance.fleet.member import Member
 from appliance.fleet.merging import merged_counts, merged_facts
-from appliance.fleet.messages import Ask, Begin, Failed, Hello, Move, Moved, Report
+from appliance.fleet.messages import Ask, Failed, Hello, Move, Moved, Report
 from appliance.fleet.ordinals import SharedOrdinal
-from appliance.gateway.certificates import Certificates
 from appliance.gateway.client import open_client
-from appliance.gateway.credentials import Credentials
 from appliance.gateway.dialer import Dialer
 from appliance.gateway.errors import ClusterUnreachable
-from appliance.gateway.secrets import Secrets
 from appliance.gateway.server import GatewayFacts
 
 REFRESH_SECONDS = 1.0
@@ -31,13 +27,15 @@ _PAUSES = 0.8
 
 
 class Fleet:
-    """See DataPath. Holds what the workers report; `supervisor` keeps them.
+    """See DataPath. Holds what the workers report; `supervisor` keeps them. `monotonic` is a clock in seconds.
 
-    `monotonic` is a clock in seconds, `wall` gives Unix time.
+    `dialer` is for control's own clients, which are the supervisor's; `disguise`: see Accounts.
     """
 
-    def __init__(self, monotonic: Callable[[], float], wall: Callable[[], float]) -> None:
+    def __init__(self, monotonic: Callable[[], float], dialer: Dialer, disguise: bytes) -> None:
         self.edition = Edition(version=0)
+        self._dialer = dialer
+        self._disguise = disguise
         self._monotonic = monotonic
         self._members: dict[int, Member] = {}
         """By number; a dead one until it is replaced."""
@@ -47,9 +45,6 @@ class Fleet:
         self._numbers = itertools.count(1)
         self._moved: dict[int, Moved] = {}
         self._news = trio.Event()
-        self._begin = Begin(disguise=secrets.token_hex(32))
-        store = Secrets()
-        self._dialer = Dialer(Certificates(store), Credentials(store, wall))
 
     # -- for control
 
@@ -59,7 +54,7 @@ class Fleet:
         counted = (each for each in edition.faults if each.spec.trigger.counts)
         self._ordinals = {each.arming: self._ordinals.get(each.arming) or SharedOrdinal.make() for each in counted}
         for member in self.alive:
-            member.adopt(edition, self._ordinals)
+            member.adopt(edition, self._ordinals, self._disguise)
 
     async def in_effect(self, version: int) -> None:
         """See DataPath. A worker that was sent nothing yet will be sent the newest edition, before it opens a door."""
@@ -142,8 +137,8 @@ class Fleet:
         while (word := await member.next_word()) is not None:
             match word:
                 case Hello():
-                    member.adopt(self.edition, self._ordinals)
-                    member.begin(self._begin)
+                    member.adopt(self.edition, self._ordinals, self._disguise)
+                    member.listens()
                 case Report():
                     member.take(word, self._monotonic())
                 case Moved():

@@ -12,7 +12,7 @@ from appliance.control.armoury import FaultCounts
 from appliance.control.datapath import WorkerFacts
 from appliance.control.edition import Edition
 from appliance.fleet.link import Link
-from appliance.fleet.messages import Adopt, Begin, Count, Order, Report, Word, encoded, word_from
+from appliance.fleet.messages import Adopt, Count, Order, Report, Word, encoded, word_from
 from appliance.fleet.ordinals import SharedOrdinal
 from appliance.fleet.process import WorkerProcess
 
@@ -37,16 +37,16 @@ class Member:
         self._link = link
         self._started_at = now
         self._listens = trio.Event()
-        self._begin: Begin | None = None
         self._orders: deque[Order] = deque()
         self._edition: Edition | None = None
         self._ordinals: Mapping[int, SharedOrdinal] = {}
         self._ordinals_sent: set[int] = set()
+        self._disguise = b""
         self._wanted = trio.Event()
 
-    def adopt(self, edition: Edition, ordinals: Mapping[int, SharedOrdinal]) -> None:
+    def adopt(self, edition: Edition, ordinals: Mapping[int, SharedOrdinal], disguise: bytes) -> None:
         """Send this edition when its turn comes, and nothing older any more; `ordinals` as its faults need them."""
-        self._edition, self._ordinals = edition, ordinals
+        self._edition, self._ordinals, self._disguise = edition, ordinals, disguise
         self._wanted.set()
 
     def tell(self, order: Order) -> None:
@@ -54,9 +54,8 @@ class Member:
         self._orders.append(order)
         self._wanted.set()
 
-    def begin(self, begin: Begin) -> None:
-        """Note that the worker is there to take orders; this is the first."""
-        self._begin = begin
+    def listens(self) -> None:
+        """Note that the worker is there to take orders."""
         self._listens.set()
 
     def take(self, report: Report, now: float) -> None:
@@ -82,9 +81,7 @@ class Member:
     async def speak(self) -> None:
         """Send what there is to send, until cancelled or the worker is gone."""
         await self._listens.wait()
-        assert self._begin is not None
         try:
-            await self._link.send(encoded(self._begin))
             while True:
                 await self._wanted.wait()
                 self._wanted = trio.Event()
@@ -119,4 +116,4 @@ class Member:
             if ordinal is not None and fault.arming not in self._ordinals_sent:
                 await self._link.send(encoded(Count(arming=fault.arming)), ordinal.fileno())
                 self._ordinals_sent.add(fault.arming)
-        await self._link.send(encoded(Adopt(edition=edition)))
+        await self._link.send(encoded(Adopt(edition=edition, disguise=self._disguise.hex())))

@@ -1,6 +1,6 @@
 """What supervisor and worker say to each other, as JSON of these models.
 
-supervisor -> worker     Begin, then Count*, Adopt, Ask, Move, Drain
+supervisor -> worker     Count*, Adopt, Ask, Move, Drain
 worker -> supervisor     Hello, then Report over and over; Moved; or Failed, and its end
 """
 
@@ -24,14 +24,6 @@ class _Message(BaseModel):
 # -- to a worker
 
 
-class Begin(_Message):
-    """The answer to Hello."""
-
-    kind: Literal["begin"] = "begin"
-    disguise: str = Field(repr=False)
-    """In hexadecimal digits, see identity.Accounts: all workers must show an unknown user the same."""
-
-
 class Count(_Message):
     """Comes with the descriptor of the count that the trigger of a fault goes by, before the fault does."""
 
@@ -44,6 +36,8 @@ class Adopt(_Message):
 
     kind: Literal["adopt"] = "adopt"
     edition: Edition
+    disguise: str = Field(repr=False)
+    """See Accounts, in hex: what unknown names are shown must be the same in every worker."""
 
 
 class Ask(_Message):
@@ -156,7 +150,7 @@ class Moved(_Message):
 
 
 _Kind = TypeVar("_Kind")
-Order = Begin | Count | Adopt | Ask | Move | Drain
+Order = Count | Adopt | Ask | Move | Drain
 Word = Hello | Failed | Report | Moved
 
 _ORDERS: TypeAdapter[Order] = TypeAdapter(Annotated[Order, Field(discriminator="kind")])

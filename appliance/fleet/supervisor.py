@@ -52,8 +52,7 @@ class Supervisor:
     async def serve(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Keep the workers until cancelled; started when all of them have their doors open.
 
-        Raises GatewayError where a door cannot be opened at the start, WorkersFailError when workers end again and
-        again.
+        Raises PortTaken where a door cannot be opened at the start, WorkersFailError when workers end again and again.
         """
         await refuse_taken_ports(self.fleet.edition)
         async with trio.open_nursery() as nursery:

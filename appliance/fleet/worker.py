@@ -28,7 +28,6 @@ from appliance.fleet.link import Link
 from appliance.fleet.messages import (
     Adopt,
     Ask,
-    Begin,
     Count,
     Drain,
     Facts,
@@ -58,19 +57,19 @@ log = logging.getLogger("tidegate.fleet")
 
 
 class Worker:
-    """Serves until it is told to end, or nobody is there to tell it.
+    """Serves until it is told to end, or nobody is there to tell it; owns the link.
 
-    `drain`: seconds for one that SIGTERM asks for; `disguise`: see Begin.
+    `drain`: seconds for one that SIGTERM asks for.
     """
 
-    def __init__(self, link: Link, drain: float, disguise: bytes) -> None:
+    def __init__(self, link: Link, drain: float) -> None:
         self._link = link
         self._drain = drain
         self._ordinals: dict[int, SharedOrdinal] = {}
         self._armoury = Armoury(arm, self._ordinals)
         feed = SnapshotFeed()
-        maker = SnapshotMaker(standard_interceptors, self._armoury, shared_doors=True, disguise=disguise)
-        self._served = OneProcess(Gateway(feed), feed, maker, trio.current_time)
+        self._maker = SnapshotMaker(standard_interceptors, self._armoury, shared_doors=True)
+        self._served = OneProcess(Gateway(feed), feed, self._maker, trio.current_time)
         self._heard = 0
         self._told: dict[int, FaultCounts] = {}
         self._lapses: dict[int, float] = {}
@@ -81,6 +80,13 @@ class Worker:
 
     async def run(self) -> int:
         """Serve; return the exit status."""
+        try:
+            await self._run()
+        finally:
+            self._link.close()
+        return 1 if self._failed else 0
+
+    async def _run(self) -> None:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._speak)
             nursery.start_soon(self._heed_sigterm)
@@ -89,7 +95,6 @@ class Worker:
             if self._opened:
                 await self._served.drain(self._drain)
             nursery.cancel_scope.cancel()
-        return 1 if self._failed else 0
 
     async def _listen(self, nursery: trio.Nursery) -> None:
         try:
@@ -105,9 +110,8 @@ class Worker:
                 assert descriptor is not None
                 self._ordinals[arming] = SharedOrdinal(descriptor)
                 os.close(descriptor)
-            case Begin():
-                raise LinkBroken("expected one Begin, found another")
-            case Adopt(edition=edition):
+            case Adopt(edition=edition, disguise=disguise):
+                self._maker.disguise_as(bytes.fromhex(disguise))
                 await self._adopt(edition, nursery)
             case Ask(number=number):
                 self._heard = number
@@ -188,6 +192,7 @@ class Worker:
         self._words.send_nowait(word)
 
     async def _speak(self) -> None:
+        self._say(Hello())
         try:
             async for word in self._spoken:
                 await self._link.send(encoded(word))
@@ -204,21 +209,6 @@ class Worker:
     def _end_within(self, seconds: float) -> None:
         self._drain = seconds
         self._leave.set()
-
-
-async def serve(link: Link, drain: float) -> int:
-    """Say that a worker is here, and be it; return the exit status. Closes the link. Raises LinkBroken."""
-    try:
-        await link.send(encoded(Hello()))
-        message = await link.receive()
-        if message is None:
-            return 0
-        begin = order_from(message[0])
-        if not isinstance(begin, Begin):
-            raise LinkBroken(f"expected Begin, found {begin.kind}")
-        return await Worker(link, drain, bytes.fromhex(begin.disguise)).run()
-    finally:
-        link.close()
 
 
 def _only(group: BaseExceptionGroup[GatewayError]) -> str:
@@ -243,11 +233,11 @@ def main() -> int:
     )
     if not end_with(options.supervisor):
         return 1
-    return trio.run(_serve, socket.socket(fileno=options.link), options.drain)
+    return trio.run(_run, options.link, options.drain)
 
 
-async def _serve(sock: socket.socket, drain: float) -> int:
-    return await serve(Link(sock), drain)
+async def _run(descriptor: int, drain: float) -> int:
+    return await Worker(Link(socket.socket(fileno=descriptor)), drain).run()
 
 
 if __name__ == "__main__":

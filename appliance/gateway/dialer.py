@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import ssl
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import trio
@@ -13,6 +14,7 @@ from appliance.gateway.certificates import Certificates
 from appliance.gateway.channel import Channel, PlainChannel, receive_exactly, send_all
 from appliance.gateway.credentials import Credentials
 from appliance.gateway.errors import NotLoggedIn, TlsUnusable
+from appliance.gateway.secrets import Secrets
 from appliance.gateway.sockets import connect
 from appliance.gateway.tls import TlsChannel, shake_hands
 from appliance.identity.errors import UpstreamRefused
@@ -40,6 +42,12 @@ class Dialer:
     def __init__(self, certificates: Certificates, credentials: Credentials) -> None:
         self._certificates = certificates
         self._credentials = credentials
+
+    @classmethod
+    def made(cls, wall: Callable[[], float]) -> Dialer:
+        """Return one with secrets, certificates and credentials of its own; `wall` gives Unix time in seconds."""
+        secrets = Secrets()
+        return cls(Certificates(secrets), Credentials(secrets, wall))
 
     async def dial(self, target: Target, host: str, port: int, *, seconds: float, principal: str | None) -> Dialled:
         """Connect, and log in as the gateway itself or, where the cluster is so declared, as this principal.

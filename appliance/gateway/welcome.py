@@ -14,7 +14,7 @@ from appliance.gateway.login import Logins, Outcome
 from appliance.identity.conversation import MAX_TOKEN, Conversation
 from appliance.wire.apis import Api, name_of
 from appliance.wire.errors import Malformed
-from appliance.wire.headers import REQUEST_HEAD, SIZE, odd_frame, request_header, response_frame
+from appliance.wire.headers import SIZE, odd_frame, request_header, response_frame
 
 _LONGEST = MAX_TOKEN + 1024
 _SASL = {Api.SASL_HANDSHAKE, Api.SASL_AUTHENTICATE}
@@ -64,7 +64,7 @@ async def _frame(channel: Channel) -> bytes:
         head = await receive_exactly(channel, SIZE.size)
         size = SIZE.unpack(head)[0]
         if not 0 <= size <= _LONGEST:
-            raise Malformed(odd_frame(head + bytes(REQUEST_HEAD.size), 0, size, _LONGEST))
+            raise Malformed(odd_frame(head + bytes(1), 0, _LONGEST))
         return head + await receive_exactly(channel, size)
     except EOFError:
         raise Refused("the client closed its connection before it authenticated") from None

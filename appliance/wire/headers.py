@@ -109,8 +109,9 @@ def _behind_tags(frame: Buffer, at: int, end: int) -> int:
     return at
 
 
-def odd_frame(buffer: Buffer, at: int, size: int, limit: int) -> str:
+def odd_frame(buffer: Buffer, at: int, limit: int) -> str:
     """Say what those bytes probably are instead of a Kafka request."""
+    (size,) = SIZE.unpack_from(buffer, at)
     head = bytes(buffer[at : at + 5])
     if head[:2] == b"\x16\x03":
         return (
