@@ -29,7 +29,7 @@ def health_routes(plane: ControlPlane, data_path: DataPath, ready: Callable[[], 
         """Return the whole gateway at a glance."""
         await data_path.refresh()
         writes = {name: data_path.writes_in_flight(name) for name in plane.catalogue.virtual_clusters}
-        return status_answer(plane, data_path.facts(), writes)
+        return status_answer(plane, data_path.facts(), writes, data_path.workers())
 
     @router.get("/livez", operation_id="livez")
     async def livez() -> Fine:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from appliance import __version__
 from appliance.control.armoury import FaultCounts
+from appliance.control.datapath import WorkerFacts
 from appliance.control.faults import LiveFault
 from appliance.control.plane import ControlPlane
 from appliance.control.switchover import Switchover
@@ -19,9 +20,11 @@ from appliance.remote.answers import (
     StatusAnswer,
     SwitchoverAnswer,
     VirtualClusterStatus,
+    WorkerStatus,
 )
 from appliance.resources.envelope import parse_address
 from appliance.resources.listener import Listener
+from appliance.resources.units import format_duration
 
 
 def fault_answer(live: LiveFault, counts: FaultCounts) -> FaultAnswer:
@@ -41,7 +44,12 @@ def switchover_answer(switchover: Switchover) -> SwitchoverAnswer:
     return SwitchoverAnswer.model_validate(switchover, from_attributes=True)
 
 
-def status_answer(plane: ControlPlane, facts: GatewayFacts, writes_in_flight: Mapping[str, int]) -> StatusAnswer:
+def status_answer(
+    plane: ControlPlane,
+    facts: GatewayFacts,
+    writes_in_flight: Mapping[str, int],
+    workers: Iterable[WorkerFacts],
+) -> StatusAnswer:
     """Return the whole gateway at a glance."""
     catalogue = plane.catalogue
     per_virtual_cluster: dict[str, int] = {}
@@ -65,10 +73,23 @@ def status_answer(plane: ControlPlane, facts: GatewayFacts, writes_in_flight: Ma
     return StatusAnswer(
         version=__version__,
         snapshot=facts.snapshot_version,
+        published=plane.version,
+        workers=[_worker(each) for each in workers],
         virtual_clusters=virtual_clusters,
         clusters=[_cluster(name, facts, per_cluster.get(name, 0)) for name in catalogue.clusters],
         listeners=[_listener(each, plane, facts) for each in catalogue.listeners.values()],
         faults=[_live_fault(each, plane.fault_counts(each)) for each in plane.faults.alive()],
+    )
+
+
+def _worker(facts: WorkerFacts) -> WorkerStatus:
+    return WorkerStatus(
+        number=facts.number,
+        pid=facts.pid,
+        snapshot=facts.edition,
+        connections=facts.connections,
+        uptime=format_duration(round(facts.uptime)),
+        restarts=facts.restarts,
     )
 
 

@@ -40,11 +40,16 @@ class Output(StrEnum):
 
 
 def apply(
-    files: Annotated[Path, typer.Option("--file", "-f", metavar="DIR|FILE", help="Resources to create or change.")],
+    files: Annotated[
+        Path,
+        typer.Option("--file", "-f", metavar="DIR|FILE|-", help="Resources to create or change; -: standard input."),
+    ],
     api: ApiOption = DEFAULT_API,
     token_file: TokenFileOption = None,
 ) -> None:
     """Create or change resources; arm faults."""
+    if files == Path("-"):
+        files = Path("/dev/stdin")
     if not files.exists():
         raise BadInputError(f"-f {files}: there is no such file or folder")
     resources = sorted(load_resources(files), key=lambda each: (_ORDER.index(each.kind), each.name))

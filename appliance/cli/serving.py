@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Protocol
 
 import trio
 
@@ -45,17 +47,43 @@ class ApiChoice:
     token_file: Path | None
 
 
+@dataclass(frozen=True)
+class Processes:
+    """In how many processes to serve, and how long they may take to let go of their clients."""
+
+    workers: int
+    drain: float
+    """Seconds."""
+    verbose: bool
+
+
+class Served(Protocol):
+    """Whatever serves clients: this process, or workers."""
+
+    @property
+    def ready(self) -> bool:
+        """Whether clients are served."""
+
+    async def serve(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Serve until cancelled. Raises GatewayError."""
+
+    async def drain(self, seconds: float) -> None:
+        """Let go of the clients within so many seconds."""
+
+
 async def serve_until_told(
-    declared: list[Declared], api: ApiChoice | None, state: StateDir | None, ready_file: Path | None
+    declared: list[Declared],
+    api: ApiChoice | None,
+    state: StateDir | None,
+    ready_file: Path | None,
+    processes: Processes,
 ) -> None:
-    """Serve until SIGTERM (return) or SIGINT (raise Interrupted).
+    """Serve until SIGTERM (let go of the clients, return) or SIGINT (raise Interrupted).
 
     Raises UnfitError, StateError, GatewayError, ApiPortError for what cannot be served.
     """
-    feed = SnapshotFeed()
-    gateway = Gateway(feed)
-    maker = SnapshotMaker(standard_interceptors, Armoury(arm))
-    data_path = OneProcess(gateway, feed, maker, trio.current_time)
+    disguise = state.secret("disguise") if state is not None else os.urandom(32)
+    data_path, served = _in_this_process(disguise) if processes.workers == 1 else _in_workers(processes, disguise)
     plane = ControlPlane(
         declared,
         data_path=data_path,
@@ -64,7 +92,7 @@ async def serve_until_told(
         state=state,
     )
     try:
-        number = await _serve(plane, gateway, data_path, api, ready_file)
+        number = await _serve(plane, served, data_path, api, ready_file, processes.drain)
     except BaseExceptionGroup as group:
         raise _the_one_expected(group) from None
     finally:
@@ -74,26 +102,62 @@ async def serve_until_told(
         raise Interrupted
 
 
+def _in_this_process(disguise: bytes) -> tuple[DataPath, Served]:
+    feed = SnapshotFeed()
+    maker = SnapshotMaker(standard_interceptors, Armoury(arm), disguise=disguise)
+    one = OneProcess(Gateway(feed), feed, maker, trio.current_time)
+    return one, one
+
+
+def _in_workers(processes: Processes, disguise: bytes) -> tuple[DataPath, Served]:
+    from appliance.fleet.fleet import Fleet  # noqa: PLC0415 - as with the API
+    from appliance.fleet.process import COMMAND  # noqa: PLC0415
+    from appliance.fleet.supervisor import Supervisor  # noqa: PLC0415
+    from appliance.gateway.dialer import Dialer  # noqa: PLC0415
+
+    command = [*COMMAND, "--drain", str(processes.drain), *(["--verbose"] if processes.verbose else [])]
+    fleet = Fleet(trio.current_time, Dialer.made(lambda: datetime.now(UTC).timestamp()), disguise)
+    return fleet, Supervisor(fleet, processes.workers, command=command)
+
+
 async def _serve(
-    plane: ControlPlane, gateway: Gateway, data_path: DataPath, api: ApiChoice | None, ready_file: Path | None
+    plane: ControlPlane,
+    served: Served,
+    data_path: DataPath,
+    api: ApiChoice | None,
+    ready_file: Path | None,
+    drain: float,
 ) -> int:
-    ready = trio.Event()
+    opened = trio.Event()
+
+    def ready() -> bool:
+        return opened.is_set() and served.ready
+
     with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
         async with trio.open_nursery() as nursery:
             await nursery.start(plane.run)
             bound = await _open_api(nursery, plane, data_path, api, ready) if api is not None else None
-            await nursery.start(gateway.serve)
-            ready.set()
+            await nursery.start(served.serve)
+            opened.set()
             _announce(plane, api, bound)
             if ready_file is not None:
                 _write_ready_file(ready_file, plane, api, bound)
             number = await anext(signals)
+            if number == signal.SIGTERM:
+                nursery.start_soon(_cancel_at_the_next, signals, nursery.cancel_scope)
+                await served.drain(drain)
             nursery.cancel_scope.cancel()
     return number
 
 
+async def _cancel_at_the_next(signals: AsyncIterator[int], scope: trio.CancelScope) -> None:
+    """End at once when somebody asks again."""
+    await anext(signals)
+    scope.cancel()
+
+
 async def _open_api(
-    nursery: trio.Nursery, plane: ControlPlane, data_path: DataPath, api: ApiChoice, ready: trio.Event
+    nursery: trio.Nursery, plane: ControlPlane, data_path: DataPath, api: ApiChoice, ready: Callable[[], bool]
 ) -> str:
     """Serve the API in the nursery; return its HOST:PORT."""
     # Imported where it is wanted: a gateway without an API does without a third of its memory.
@@ -101,7 +165,7 @@ async def _open_api(
     from appliance.api.server import bind_api, serve_api  # noqa: PLC0415
 
     sock, bound = bind_api(*api.address)
-    await nursery.start(serve_api, make_app(plane, data_path, token=api.token, ready=ready.is_set), sock)
+    await nursery.start(serve_api, make_app(plane, data_path, token=api.token, ready=ready), sock)
     return bound
 
 

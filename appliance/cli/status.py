@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from rich.table import Table
+
 from appliance.cli.connection import DEFAULT_API, ApiOption, TokenFileOption, ask
 from appliance.cli.terminal import err, out, table
-from appliance.remote.answers import StatusAnswer
+from appliance.remote.answers import StatusAnswer, WorkerStatus
 
 
 def status(api: ApiOption = DEFAULT_API, token_file: TokenFileOption = None) -> None:
@@ -14,7 +16,8 @@ def status(api: ApiOption = DEFAULT_API, token_file: TokenFileOption = None) -> 
 
 def _print(answer: StatusAnswer) -> None:
     console = out()
-    console.print(f"tidegate {answer.version}, snapshot {answer.snapshot}\n")
+    newest = "" if answer.snapshot == answer.published else f" ({answer.published} is on its way)"
+    console.print(f"tidegate {answer.version}, snapshot {answer.snapshot}{newest}\n")
     virtual_clusters = table("VIRTUAL CLUSTER", "SERVED BY", "FENCED", "CONNECTIONS", "WRITES IN FLIGHT", "SWITCHOVER")
     for vc in answer.virtual_clusters:
         fenced = "yes" if vc.fenced else "no"
@@ -31,6 +34,8 @@ def _print(answer: StatusAnswer) -> None:
     for listener in answer.listeners:
         listeners.add_row(listener.name, listener.virtual_cluster, listener.bootstrap)
     console.print(listeners)
+    if len(answer.workers) > 1:
+        console.print(_workers(answer.workers))
     if answer.faults:
         faults = table("\nFAULT", "\nTYPE", "\nVIRTUAL CLUSTER", "\nSTATE", "\nFIRED")
         for fault in answer.faults:
@@ -42,3 +47,12 @@ def _print(answer: StatusAnswer) -> None:
     for listener in answer.listeners:
         for problem in listener.problems:
             err().print(f"listener {listener.name}: {problem}")
+
+
+def _workers(workers: list[WorkerStatus]) -> Table:
+    rows = table("\nWORKER", "\nPID", "\nSNAPSHOT", "\nCONNECTIONS", "\nUPTIME", "\nRESTARTS")
+    for each in workers:
+        pid = "dead" if each.pid is None else str(each.pid)
+        snapshot = str(each.snapshot) if each.snapshot else "-"
+        rows.add_row(str(each.number), pid, snapshot, str(each.connections), each.uptime, str(each.restarts))
+    return rows

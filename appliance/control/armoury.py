@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Protocol
 
 from appliance.control.edition import FaultInForce
@@ -38,8 +39,15 @@ class Armed(Protocol):
     def outage(self) -> Outage | None: ...
 
 
-Arm = Callable[[str, FaultSpec], Armed]
-"""Makes a fault ready by its name and spec. Raises ValueError for one that no broker could cause."""
+Count = Callable[[], int]
+"""Counts one more request that a fault matches; returns how many there have been, this one included."""
+
+
+class Arm(Protocol):
+    """Makes a fault ready. Raises ValueError for one that no broker could cause."""
+
+    def __call__(self, name: str, spec: FaultSpec, count: Count | None = None) -> Armed:
+        """`count` is what its trigger goes by, where other processes count too."""
 
 
 @dataclass(frozen=True)
@@ -53,16 +61,20 @@ class FaultCounts:
 
 
 class Armoury:
-    """Holds every fault from the first edition that has it on."""
+    """Holds every fault from the first edition that has it on.
 
-    def __init__(self, arm: Arm) -> None:
+    `counts` has, by arming, the counts that are shared with other processes; a fault without one is counted here alone.
+    """
+
+    def __init__(self, arm: Arm, counts: Mapping[int, Count] = MappingProxyType({})) -> None:
         self._arm = arm
+        self._shared = counts
         self._armed: dict[int, Armed] = {}
         """By arming, the oldest first."""
 
     def ready(self, faults: Iterable[FaultInForce]) -> dict[int, Armed]:
         """Return these faults, armed, by their arming; those that are here already as they are."""
-        here = {each.arming: self._armed.get(each.arming) or self._arm(each.name, each.spec) for each in faults}
+        here = {each.arming: self._armed.get(each.arming) or self._arm_first(each) for each in faults}
         self._armed |= here
         self._forget_the_oldest(here)
         return here
@@ -75,6 +87,9 @@ class Armoury:
         """Return what one fault has counted; nothing yet where no edition had it."""
         armed = self._armed.get(arming)
         return _counts(armed.counters) if armed is not None else FaultCounts()
+
+    def _arm_first(self, fault: FaultInForce) -> Armed:
+        return self._arm(fault.name, fault.spec, self._shared.get(fault.arming))
 
     def _forget_the_oldest(self, needed: Mapping[int, Armed]) -> None:
         over = [arming for arming in self._armed if arming not in needed]

@@ -12,7 +12,7 @@ from appliance.control.datapath import ClusterView, DataPath
 from appliance.control.preflight import Findings, preflight
 from appliance.control.replication import Ends, Gauge, in_words, lagging, total
 from appliance.control.switchover import Switchover
-from appliance.exchange.snapshot import Target
+from appliance.exchange.route import Target
 from appliance.gateway.errors import ClusterUnreachable
 
 WRITES_EVERY = 0.01

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from appliance.control.armoury import FaultCounts
 from appliance.control.edition import Edition
-from appliance.exchange.snapshot import Target
+from appliance.exchange.route import Target
 from appliance.gateway.client import ClusterFacts, KeyValue
 from appliance.gateway.server import GatewayFacts
 
@@ -35,7 +35,8 @@ class WorkerFacts:
 
     number: int
     """From 1 on; a worker that takes a dead one's place takes its number."""
-    pid: int
+    pid: int | None
+    """None: it is dead, and will be replaced."""
     edition: int
     """Version of the edition in effect; 0: none yet."""
     connections: int

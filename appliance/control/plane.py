@@ -52,7 +52,8 @@ class ControlPlane:
         self._state = state
         self._data_path = data_path
         self._clocks = clocks
-        self._version = 0
+        self.version = 0
+        """Of the edition handed out last."""
         self._fenced: frozenset[str] = frozenset()
         self._switchovers: dict[str, Switchover] = {}
         self._nursery: trio.Nursery | None = None
@@ -248,16 +249,16 @@ class ControlPlane:
 
     def _publish(self) -> int:
         """Hand out an edition of all that holds now; return its version."""
-        self._version += 1
+        self.version += 1
         self._data_path.publish(
             Edition(
-                version=self._version,
+                version=self.version,
                 resources=tuple(self.catalogue.resources.values()),
                 virtual_clusters={name: self._standing(each) for name, each in self.catalogue.virtual_clusters.items()},
                 faults=tuple(each.in_force(trio.current_time()) for each in self.faults.active()),
             )
         )
-        return self._version
+        return self.version
 
     def _standing(self, virtual_cluster: VirtualCluster) -> Standing:
         return Standing(

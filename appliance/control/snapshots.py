@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 
 from appliance.control.armoury import Armed, Armoury
+from appliance.control.catalogue import Catalogue
 from appliance.control.edition import Edition, FaultInForce
 from appliance.exchange.interceptor import Interceptor, Outage
-from appliance.exchange.snapshot import Door, Route, Snapshot, Target
+from appliance.exchange.route import Route, Target
+from appliance.gateway.snapshot import Door, Snapshot
+from appliance.identity.accounts import Accounts
+from appliance.identity.keys import KeySets
+from appliance.identity.policy import policy_of
+from appliance.identity.revocations import Revocations
 from appliance.resources.cluster import Cluster
 from appliance.resources.envelope import parse_address
 from appliance.resources.listener import Listener
+from appliance.resources.user import User
 from appliance.resources.virtual_cluster import VirtualCluster, VirtualClusterSpec
 
 StandardInterceptors = Callable[[VirtualClusterSpec], tuple[Interceptor, ...]]
@@ -21,14 +29,33 @@ class SnapshotMaker:
     """Makes snapshots with rising versions, which are this process's own; one per process that has a gateway.
 
     A virtual cluster whose spec did not change keeps its standard interceptors, and what they remember; so does a
-    fault, as long as editions have it.
+    fault, as long as editions have it. `shared_doors`: other processes open the same ports. `disguise`: see Accounts.
     """
 
-    def __init__(self, standard: StandardInterceptors, armoury: Armoury) -> None:
+    def __init__(
+        self,
+        standard: StandardInterceptors,
+        armoury: Armoury,
+        *,
+        shared_doors: bool = False,
+        disguise: bytes | None = None,
+    ) -> None:
         self.armoury = armoury
         self._standard = standard
+        self._shared_doors = shared_doors
+        self._disguise = disguise or os.urandom(32)
+        self._key_sets = KeySets()
+        self._users: tuple[User, ...] = ()
+        self._accounts = Accounts.of((), self._disguise)
+        self._revocations = Revocations()
         self._kept: dict[str, tuple[VirtualClusterSpec, tuple[Interceptor, ...]]] = {}
         self._version = 0
+
+    def disguise_as(self, disguise: bytes) -> None:
+        """Show unknown names what another process with this disguise shows them."""
+        if disguise != self._disguise:
+            self._disguise = disguise
+            self._accounts = Accounts.of(self._users, disguise)
 
     def make(self, edition: Edition) -> Snapshot:
         """Return the next snapshot, which serves as this edition says."""
@@ -46,8 +73,23 @@ class SnapshotMaker:
                 fenced=standing.fenced,
                 outages=_outages(faults),
             )
-        doors = tuple(door_of(listener) for listener in catalogue.listeners.values())
+        self._take_note_of_who_is_known(catalogue)
+        doors = tuple(self._door(listener) for listener in catalogue.listeners.values())
         return Snapshot(self._version, MappingProxyType(routes), doors)
+
+    def _take_note_of_who_is_known(self, catalogue: Catalogue) -> None:
+        """Make the accounts anew where users have changed: with thousands of them it is work."""
+        users = tuple(catalogue.users.values())
+        if users != self._users:
+            self._users, self._accounts = users, Accounts.of(users, self._disguise)
+        self._revocations = Revocations(catalogue.token_revocations.values())
+
+    def _door(self, listener: Listener) -> Door:
+        asked = listener.spec.authentication
+        identity = None
+        if asked is not None and (asked.mechanisms or asked.certificate):
+            identity = policy_of(asked, self._accounts, self._revocations, self._key_sets)
+        return Door(listener.name, listener.spec, identity, shared=self._shared_doors)
 
     def _interceptors(self, virtual_cluster: VirtualCluster) -> tuple[Interceptor, ...]:
         kept = self._kept.get(virtual_cluster.name)
@@ -64,21 +106,9 @@ def serving_cluster(virtual_cluster: VirtualCluster, serving: Mapping[str, str])
 
 def target_of(cluster: Cluster) -> Target:
     """Return a cluster as the data path needs it."""
-    return Target(cluster.name, tuple(parse_address(each) for each in cluster.spec.bootstrap))
-
-
-def door_of(listener: Listener) -> Door:
-    """Return a listener as the data path needs it."""
-    host, port = parse_address(listener.spec.bind)
-    return Door(
-        name=listener.name,
-        host=host,
-        port=port,
-        advertise=listener.spec.advertise or host,
-        brokers=listener.spec.ports(),
-        virtual_cluster=listener.spec.virtual_cluster,
-        limits=listener.spec.limits,
-    )
+    spec = cluster.spec
+    bootstrap = tuple(parse_address(each) for each in spec.bootstrap)
+    return Target(cluster.name, bootstrap, tls=spec.tls, authentication=spec.authentication)
 
 
 def _fault_interceptors(faults: Iterable[tuple[FaultInForce, Armed]]) -> Iterable[Interceptor]:

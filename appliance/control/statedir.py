@@ -108,6 +108,16 @@ class StateDir:
         except OSError as error:
             raise StateError(f"{self.path / FILE} cannot be written: {error.strerror}") from error
 
+    def secret(self, name: str) -> bytes:
+        """Return a random secret of this gateway's own, made when it is asked for first. Raises StateError."""
+        file = self.path / name
+        try:
+            if not file.exists():
+                self.write(name, os.urandom(32).hex() + "\n")
+            return bytes.fromhex(file.read_text(encoding="ascii"))
+        except (OSError, ValueError) as error:
+            raise StateError(f"{file} cannot be used: {error}; move it away, and a new one is made") from error
+
     def write(self, name: str, text: str) -> Path:
         """Write a file of mode 0600 atomically and durably. Raises OSError."""
         beside = self.path / f".{name}.new"

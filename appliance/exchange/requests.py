@@ -15,9 +15,20 @@ from appliance.exchange.retired import is_retired, refusal
 from appliance.exchange.step import Outgoing, Refused, Step, Then
 from appliance.wire.apis import Api, name_of
 from appliance.wire.errors import Malformed
-from appliance.wire.headers import REQUEST_HEAD, SIZE, produce_acks, produce_acks_at, request_header, response_frame
+from appliance.wire.headers import (
+    REQUEST_HEAD,
+    SIZE,
+    odd_frame,
+    produce_acks,
+    produce_acks_at,
+    request_header,
+    response_frame,
+)
 from appliance.wire.walk import Buffer
 
+_SASL = frozenset({Api.SASL_HANDSHAKE, Api.SASL_AUTHENTICATE})
+_SMALLEST = REQUEST_HEAD.size - SIZE.size + 2
+"""Bytes of a request without a body: its header with a client id that is null."""
 _CLIENT_ID = REQUEST_HEAD.size + 2
 """Where the client id's characters begin, behind its length."""
 
@@ -48,6 +59,11 @@ class Requests:
         the same, and need not be parsed."""
 
     @property
+    def between_frames(self) -> bool:
+        """Whether no request has gone upstream in part."""
+        return self._skip == 0
+
+    @property
     def within_frame(self) -> bool:
         """Whether the bytes given so far end within a request."""
         return self._within or self._skip > 0
@@ -66,13 +82,15 @@ class Requests:
                 at += passing
                 self._skip -= passing
             if end - at < REQUEST_HEAD.size:
-                # Behind a frame too small for a header no more bytes need ever come.
-                if end - at >= SIZE.size and not 10 <= SIZE.unpack_from(buffer, at)[0] <= connection.limits.frame:
-                    raise Malformed(_odd_frame(buffer, at, connection.limits.frame))
+                if end - at >= SIZE.size:
+                    self._check_size(buffer, at)  # behind a frame too small for a header no more bytes need ever come
                 return out.step(at)
+            self._check_size(buffer, at)
             size, api_key, api_version, correlation_id = REQUEST_HEAD.unpack_from(buffer, at)
-            if not 10 <= size <= connection.limits.frame:
-                raise Malformed(_odd_frame(buffer, at, connection.limits.frame))
+            if connection.asks or connection.reserved:
+                step = self._attended(buffer, at, end, out)
+                if step is not None:
+                    return step
             kind = connection.route.chain.kind(api_key, api_version)
             if kind.writes and connection.route.fenced and self._in_hand is None:
                 return out.step(at, Then.HOLD)
@@ -81,16 +99,43 @@ class Requests:
                 if frame_end > end:
                     return out.step(at, need=4 + size)
                 then, seconds = self._decide(buffer, at, frame_end, kind, out)
-                if then is Then.WAIT:
+                at = at if then is Then.WAIT else frame_end
+                if then is not Then.READ:
                     return out.step(at, then, seconds=seconds)
-                at = frame_end
-                if then is Then.ANSWER:
-                    return out.step(at, then)
                 continue
             entry = Entry(correlation_id, api_key, api_version, kind.responses, None, None, kind.response_whole)
             if not self._enter_opaque(buffer, at, min(end, at + 4 + size), entry, kind):
                 return out.step(at)
             self._skip = 4 + size
+
+    def _check_size(self, buffer: Buffer, at: int) -> None:
+        limit = self._connection.limits.frame
+        if not _SMALLEST <= SIZE.unpack_from(buffer, at)[0] <= limit:
+            raise Malformed(odd_frame(buffer, at, limit))
+
+    def _attended(self, buffer: Buffer, at: int, end: int, out: Outgoing) -> Step | None:
+        """Look at a request as one who has a word about who speaks and when; None: it may go its way."""
+        connection = self._connection
+        size, api_key, _, _ = REQUEST_HEAD.unpack_from(buffer, at)
+        if connection.asks and api_key in _SASL:
+            frame_end = at + 4 + size
+            if frame_end > end:
+                return out.step(at, need=4 + size)
+            header = request_header(buffer, at, frame_end)
+            out.put(at, [], frame_end)
+            step = out.step(frame_end, Then.AUTHENTICATE)
+            step.question = Question(*header[:4], bytes(buffer[header.body : frame_end]), connection.knowledge)
+            return step
+        if connection.expired:
+            raise Refused("the session is over and the client did not authenticate again (KIP-368)")
+        return out.step(at, Then.YIELD) if connection.reserved else None
+
+    def answer(self, question: Question, body: bytes) -> None:
+        """Answer a request in the broker's place, when its turn comes."""
+        local = response_frame(question.api_key, question.api_version, question.correlation_id, body)
+        self._connection.ledger.enter(
+            Entry(question.correlation_id, question.api_key, question.api_version, local=local)
+        )
 
     def _enter_opaque(self, buffer: Buffer, at: int, end: int, entry: Entry, kind: Kind) -> bool:
         """Take note of a request that passes as it comes; False where too little of it has come to tell what it
@@ -225,18 +270,3 @@ def _refusal(question: Question) -> bytes:
             "with acks=0, so that no answer can tell it: use a client of Kafka 0.11 or newer"
         )
     return body
-
-
-def _odd_frame(buffer: Buffer, at: int, limit: int) -> str:
-    """Say what those bytes probably are instead of a Kafka request."""
-    (size,) = SIZE.unpack_from(buffer, at)
-    head = bytes(buffer[at : at + 5])
-    if head[:2] == b"\x16\x03":
-        return (
-            "expected a Kafka request, found a TLS handshake: this listener is plain; set security.protocol=PLAINTEXT"
-        )
-    if head[:4] in (b"GET ", b"POST", b"HEAD", b"PUT "):
-        return "expected a Kafka request, found an HTTP request"
-    if size > limit:
-        return f"a request of {size} bytes is over the limit of {limit}"
-    return f"expected a Kafka request, found a frame of {size} bytes"

@@ -6,7 +6,6 @@ One connection per node, opened when needed; questions are asked one at a time. 
 from __future__ import annotations
 
 import datetime
-import socket
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -17,16 +16,20 @@ from kio.records.readers import read_batch
 from kio.schema.errors import ErrorCode
 from kio.serial.errors import SerialError
 
-from appliance.exchange.snapshot import Target
+from appliance import __version__
+from appliance.exchange.route import Target
 from appliance.exchange.topology import HostPort, Node
-from appliance.gateway.errors import ClusterUnreachable
-from appliance.gateway.sockets import connect, receive_nowait, send_all
+from appliance.gateway.channel import Channel, receive_exactly, send_all
+from appliance.gateway.credentials import OWN_NAME
+from appliance.gateway.dialer import Dialer
+from appliance.gateway.errors import ClusterUnreachable, NotLoggedIn, TlsUnusable
 from appliance.wire.apis import Api, name_of
 from appliance.wire.codec import decode, element_type, encode, request_type, response_type
 from appliance.wire.errors import Malformed
 from appliance.wire.headers import RESPONSE_HEAD, SIZE, request_frame, response_body
 
 _CLIENT_ID = "tidegate"
+_LONGEST_ANSWER = 64 * 1024 * 1024
 _CONNECT_SECONDS = 5.0
 _ANSWER_SECONDS = 15.0
 _WIDEST = {Api.METADATA: 12, Api.LIST_OFFSETS: 7, Api.FETCH: 12, Api.API_VERSIONS: 3}
@@ -52,9 +55,9 @@ class KeyValue(NamedTuple):
 
 
 @asynccontextmanager
-async def open_client(target: Target) -> AsyncIterator[ClusterClient]:
+async def open_client(target: Target, dialer: Dialer) -> AsyncIterator[ClusterClient]:
     """Open a client; its connections end with the block."""
-    client = ClusterClient(target)
+    client = ClusterClient(target, dialer)
     try:
         yield client
     finally:
@@ -65,8 +68,9 @@ class ClusterClient:
     """Made by `open_client`. Every method raises ClusterUnreachable, whose message names the cluster and what was
     tried."""
 
-    def __init__(self, target: Target) -> None:
+    def __init__(self, target: Target, dialer: Dialer) -> None:
         self._target = target
+        self._dialer = dialer
         self._links: dict[HostPort, _Link] = {}
         self._brokers: dict[int, HostPort] = {}
         self._leaders: dict[Partition, int] = {}
@@ -81,6 +85,16 @@ class ClusterClient:
         """Ask which brokers there are."""
         answer = await self._metadata(())
         return ClusterFacts(answer.cluster_id or "", dict(self._brokers), answer.controller_id)
+
+    async def offered(self) -> Any:
+        """Return what a node says of its versions: kio's ApiVersionsResponse, of the newest version that both know."""
+
+        def question(version: int) -> Any:
+            kind = request_type(Api.API_VERSIONS, version)
+            fields = {"client_software_name": _CLIENT_ID, "client_software_version": __version__}
+            return kind(**(fields if version >= 3 else {}))
+
+        return await self._ask_any(Api.API_VERSIONS, question)
 
     async def nodes(self) -> tuple[str, list[Node]]:
         """Return the cluster's id and its brokers."""
@@ -231,28 +245,28 @@ class ClusterClient:
     async def _link(self, address: HostPort) -> _Link:
         link = self._links.get(address)
         if link is None or link.closed:
-            link = self._links[address] = await _Link.open(*address)
+            link = self._links[address] = await _Link.open(self._dialer, self._target, *address)
         return link
 
 
 class _Link:
     """A connection to one node."""
 
-    def __init__(self, sock: socket.socket, name: str) -> None:
-        self._sock = sock
+    def __init__(self, channel: Channel, name: str) -> None:
+        self._channel = channel
         self._name = name
         self._correlation_id = 0
         self._ranges: dict[int, tuple[int, int]] = {}
         self.closed = False
 
     @classmethod
-    async def open(cls, host: str, port: int) -> _Link:
+    async def open(cls, dialer: Dialer, target: Target, host: str, port: int) -> _Link:
         name = f"{host}:{port}"
         try:
-            sock = await connect(host, port, seconds=_CONNECT_SECONDS)
-        except OSError as error:
+            dialled = await dialer.dial(target, host, port, seconds=_CONNECT_SECONDS, principal=OWN_NAME)
+        except (OSError, TlsUnusable, NotLoggedIn) as error:
             raise ClusterUnreachable(f"{name}: {_reason(error)}") from error
-        link = cls(sock, name)
+        link = cls(dialled.channel, name)
         try:
             answer = await link.ask(Api.API_VERSIONS, request_type(Api.API_VERSIONS, 0)(), version=0)
         except BaseException:
@@ -274,15 +288,17 @@ class _Link:
         frame = request_frame(api, version, self._correlation_id, _CLIENT_ID, encode(question))
         try:
             with trio.fail_after(_ANSWER_SECONDS):
-                await send_all(self._sock, [frame])
-                size = SIZE.unpack(await self._exactly(SIZE.size))[0]
-                answer = await self._exactly(size)
+                await send_all(self._channel, [frame])
+                size = SIZE.unpack(await receive_exactly(self._channel, SIZE.size))[0]
+                if not 0 <= size <= _LONGEST_ANSWER:
+                    raise OSError(f"expected a Kafka answer, found a frame of {size} bytes")
+                answer = await receive_exactly(self._channel, size)
         except trio.TooSlowError:
             self.close()
             raise ClusterUnreachable(
                 f"{self._name}: no answer to {name_of(api)} within {_ANSWER_SECONDS:g} s"
             ) from None
-        except OSError as error:
+        except (OSError, EOFError) as error:
             self.close()
             raise ClusterUnreachable(f"{self._name}: {_reason(error)}") from error
         whole = SIZE.pack(size) + answer
@@ -294,24 +310,9 @@ class _Link:
             self.close()
             raise ClusterUnreachable(f"{self._name}: its answer to {name_of(api)} cannot be read: {error}") from error
 
-    async def _exactly(self, size: int) -> bytes:
-        if not 0 <= size <= 64 * 1024 * 1024:
-            raise OSError(f"expected a Kafka answer, found a frame of {size} bytes")
-        buffer = memoryview(bytearray(size))
-        have = 0
-        while have < size:
-            count = receive_nowait(self._sock, buffer[have:])
-            if count is None:
-                await trio.lowlevel.wait_readable(self._sock)
-                continue
-            if not count:
-                raise OSError("the connection was closed")
-            have += count
-        return bytes(buffer)
-
     def close(self) -> None:
         self.closed = True
-        self._sock.close()
+        self._channel.close()
 
 
 def _records(batches: bytes) -> list[KeyValue]:
@@ -327,5 +328,7 @@ def _records(batches: bytes) -> list[KeyValue]:
     return found
 
 
-def _reason(error: OSError) -> str:
-    return error.strerror or str(error) or type(error).__name__
+def _reason(error: Exception) -> str:
+    if isinstance(error, EOFError):
+        return "the connection was closed"
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__

@@ -9,19 +9,25 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 
 import trio
 
 from appliance.exchange.exchange import Exchange
-from appliance.exchange.snapshot import Route
+from appliance.exchange.message import Question
+from appliance.exchange.route import Route
 from appliance.exchange.step import Refused, Step, Then
 from appliance.gateway.buffers import Memory, Reading
 from appliance.gateway.channel import Channel
 from appliance.gateway.feed import SnapshotFeed
+from appliance.gateway.login import Outcome
 from appliance.gateway.outlet import Outlet
 from appliance.gateway.pump import Pump
 from appliance.gateway.reactor import BROKEN, READ, WRITE, Reactor
+
+Authenticate = Callable[[Question], Awaitable[Outcome]]
+"""Finds the answer to a SASL request on a connection that stands (KIP-368)."""
 
 
 class _Side:
@@ -65,8 +71,15 @@ class Pair:
         feed: SnapshotFeed,
         memory: Memory,
         open_doors: Callable[[], None],
+        authenticate: Authenticate | None = None,
     ) -> None:
         self.exchange = exchange
+        self.expires_at: float | None = None
+        """When the client must have authenticated again, by the reactor's clock."""
+        self._authenticate = authenticate
+        self._waiting_client = False
+        """The client's next request waits until the upstream connection is free again."""
+        self._between_requests = trio.Event()
         self._reactor = reactor
         self._feed = feed
         self._open_doors = open_doors
@@ -95,14 +108,16 @@ class Pair:
         self._failure: Exception | None = None
         self._nursery: trio.Nursery
 
-    async def run(self) -> None:
-        """Pump both ways until one side ends."""
+    async def run(self, *, beside: Callable[[], Awaitable[None]] | None = None) -> None:
+        """Pump both ways until one side ends; what runs `beside` is cancelled then, and its failure ends the pair."""
         sides = (self._client, self._upstream)
         async with trio.open_nursery() as nursery:
             self._nursery = nursery
             for side in sides:
                 self._reactor.watch(side.fd, side.watched, self._handler(side))
             try:
+                if beside is not None:
+                    nursery.start_soon(self._run_beside, beside)
                 for side in sides:
                     if side.channel.more():
                         self._guarded(side.pump.readable)
@@ -115,6 +130,12 @@ class Pair:
             nursery.cancel_scope.cancel()
         if self._failure is not None:
             raise self._failure
+
+    async def _run_beside(self, beside: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await beside()
+        except Exception as error:  # noqa: BLE001 - `run` raises it
+            self._end(error)
 
     # -- called by the reactor, and by what a pump waits for
 
@@ -167,6 +188,8 @@ class Pair:
 
     def _ask_requests(self, buffer: memoryview, start: int, end: int) -> Step:
         self.exchange.route = self._route()
+        if self.expires_at is not None and self._reactor.now >= self.expires_at:
+            self.exchange.expired = True
         return self.exchange.requests(buffer, start, end)
 
     def _route(self) -> Route:
@@ -177,8 +200,14 @@ class Pair:
         if step.then is Then.ANSWER:
             answers = self.exchange.local_answers()
             return not answers or self._client.outlet.send(answers, self._client.pump.go_on)
-        if step.then is Then.HOLD:
+        if step.then is Then.YIELD:
+            self._waiting_client = True
+            self._between_requests.set()
+            self._reactor.yield_soon()
+        elif step.then is Then.HOLD:
             self._later(self._client, self._wait_for_the_fence)
+        elif step.then is Then.AUTHENTICATE:
+            self._later(self._client, self._answer_sasl, step.question)
         else:
             self._later(self._client, trio.sleep, step.seconds)
         return False
@@ -187,9 +216,62 @@ class Pair:
         while self._route().fenced:
             await self._feed.wait_newer(self._feed.current.version)
 
+    async def _answer_sasl(self, question: Question) -> None:
+        assert self._authenticate is not None
+        outcome = await self._authenticate(question)
+
+        def answer() -> None:
+            if outcome.body is not None:
+                self.exchange.answer(question, outcome.body)
+                answers = self.exchange.local_answers()
+                if answers:
+                    self._client.outlet.send(answers, _nothing)
+            if outcome.close:
+                raise Refused("the client did not authenticate again")
+
+        self._guarded(answer)
+
     def _requests_ended(self) -> None:
         self.exchange.end_of_requests()
         self._client_ended = True
+
+    # -- the gateway's own requests
+
+    @asynccontextmanager
+    async def upstream_reserved(self) -> AsyncIterator[Callable[[int, int, bytes], Awaitable[bytes]]]:
+        """Keep the client's requests back for the length of a block, in which the gateway asks the broker itself.
+
+        What it gives takes API key, version and body, and returns the body of the response.
+        """
+        exchange = self.exchange
+        exchange.reserved = True
+        try:
+            if not exchange.between_requests:
+                self._between_requests = trio.Event()
+                await self._between_requests.wait()
+            yield self._ask_upstream
+        finally:
+            exchange.reserved = False
+            if self._waiting_client:
+                self._waiting_client = False
+                self._guarded(self._client.pump.go_on)
+
+    async def _ask_upstream(self, api_key: int, api_version: int, body: bytes) -> bytes:
+        came = trio.Event()
+        answers: list[bytes] = []
+
+        def answered(answer: bytes) -> None:
+            answers.append(answer)
+            came.set()
+            self._reactor.yield_soon()
+
+        frame = self.exchange.ask(api_key, api_version, body, answered)
+        self._guarded(lambda: self._send_upstream(frame))
+        await came.wait()
+        return answers[0]
+
+    def _send_upstream(self, frame: bytes) -> None:
+        self._upstream.outlet.send([frame], _nothing)
 
     # -- broker to client
 
@@ -217,3 +299,7 @@ class Pair:
 
         self._nursery.start_soon(wait_and_go_on)
         self._reactor.yield_soon()
+
+
+def _nothing() -> None:
+    """Nobody waits for it to have gone."""

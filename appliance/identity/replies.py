@@ -11,10 +11,12 @@ from kio.static.primitive import i64Timedelta
 from appliance.wire.apis import Api
 from appliance.wire.codec import decode, encode, request_type, response_type
 from appliance.wire.errors import Malformed
+from appliance.wire.walk import long_varint, walk_of
 
 SASL_AUTHENTICATE = 36
 HANDSHAKE_VERSIONS = range(2)
 AUTHENTICATE_VERSIONS = range(3)
+_FLEXIBLE_SINCE = 2
 _LIFETIME_SINCE = 1
 """SaslAuthenticate tells the session's lifetime from this version on (KIP-368)."""
 
@@ -35,12 +37,16 @@ def handshake_body(api_version: int, error: ErrorCode, mechanisms: tuple[str, ..
 
 
 def authenticate_token(api_version: int, body: bytes) -> bytes:
-    """Return the SASL bytes of a SaslAuthenticate request. Raises Malformed."""
+    """Return the SASL bytes of a SaslAuthenticate request. Raises Malformed.
+
+    By a walk: tagged fields that only future clients know do no harm.
+    """
     if api_version not in AUTHENTICATE_VERSIONS:
         raise Malformed(f"expected SaslAuthenticate version 0, 1 or 2, found {api_version}")
-    request: Any = decode(request_type(SASL_AUTHENTICATE, api_version), body)
-    token: bytes = request.auth_bytes
-    return token
+    walk = walk_of(SASL_AUTHENTICATE, api_version, "request", ("auth_bytes",))
+    _, start, end = walk.places(body, 0, len(body))[0]
+    flexible = api_version >= _FLEXIBLE_SINCE
+    return body[long_varint(body, start, end)[1] if flexible else start + 4 : end]
 
 
 def authenticate_body(

@@ -11,8 +11,9 @@ from trio.testing import MockClock
 
 from appliance.control.errors import ConflictError, UnfitError, UnknownError
 from appliance.control.statedir import StateDir
-from appliance.exchange.snapshot import Door, Target
-from appliance.resources.listener import BrokerPorts
+from appliance.exchange.route import Target
+from appliance.gateway.snapshot import Door
+from appliance.resources.listener import BrokerPorts, ListenerSpec
 from tests.control.world import ORDERS, World, declared, fault, make_plane, running_plane
 
 THIRD = '{kind: Cluster, metadata: {name: third}, spec: {bootstrap: ["10.0.0.9:9092"]}}'
@@ -33,7 +34,12 @@ def test_the_first_snapshot_has_what_is_declared():
     assert snapshot.routes["orders"].target == Target("primary", (("10.0.0.1", 9092),))
     assert not snapshot.routes["orders"].fenced
     assert snapshot.doors == (
-        Door("orders", "127.0.0.1", 19092, "127.0.0.1", BrokerPorts(first=19093, count=10), "orders"),
+        Door(
+            "orders",
+            ListenerSpec(
+                bind="127.0.0.1:19092", virtual_cluster="orders", broker_ports=BrokerPorts(first=19093, count=10)
+            ),
+        ),
     )
 
 

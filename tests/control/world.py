@@ -21,10 +21,11 @@ from appliance.control.plane import ControlPlane
 from appliance.control.snapshots import SnapshotMaker, StandardInterceptors
 from appliance.control.statedir import StateDir
 from appliance.control.switchover import Clocks
-from appliance.exchange.snapshot import Snapshot, Target
+from appliance.exchange.route import Target
 from appliance.gateway.client import ClusterFacts, KeyValue
 from appliance.gateway.errors import ClusterUnreachable
 from appliance.gateway.server import GatewayFacts
+from appliance.gateway.snapshot import Snapshot
 from appliance.resources.documents import check_resource, parse_documents
 from appliance.resources.fault import Fault
 from appliance.resources.kinds import Resource
@@ -172,7 +173,7 @@ class World:
             {("orders", route.target.name, None): 1, ("orders", route.target.name, 7): 2},
             {route.target.name: ("an-id", {7: ("10.0.0.1", 9092), 17: ("10.0.0.1", 9093)})},
             {},
-            tuple((door.host, door.port) for door in self.snapshot.doors),
+            tuple(door.address for door in self.snapshot.doors),
         )
 
     def writes_in_flight(self, virtual_cluster: str) -> int:

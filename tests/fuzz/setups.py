@@ -7,7 +7,7 @@ from typing import Any
 
 from appliance.chaos.faults import arm
 from appliance.exchange.interceptor import Interceptor
-from appliance.exchange.snapshot import Route, Target
+from appliance.exchange.route import Route, Target
 from appliance.policies.standard import standard_interceptors
 from appliance.resources.fault import FaultSpec
 from appliance.resources.virtual_cluster import VirtualClusterSpec

@@ -12,7 +12,7 @@ import pytest
 
 from appliance.exchange.exchange import Exchange
 from appliance.exchange.message import Question
-from appliance.exchange.snapshot import Route
+from appliance.exchange.route import Route
 from appliance.exchange.step import Step
 from tests.fuzz import campaign, sockets
 from tests.fuzz.__main__ import main

@@ -10,7 +10,7 @@ import pytest
 import trio
 import trio.testing
 
-from appliance.exchange.snapshot import Target
+from appliance.exchange.route import Target
 from tests.gateway import messages
 from tests.gateway.conftest import Log
 from tests.gateway.scene import Client, CountedOutage, Scene, door_on, free_base, running, scene, target_of

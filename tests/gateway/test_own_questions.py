@@ -9,7 +9,7 @@ from dataclasses import fields
 import pytest
 import trio
 
-from appliance.exchange.snapshot import Target
+from appliance.exchange.route import Target
 from appliance.wire.apis import Api
 from appliance.wire.codec import decode, encode, request_type, response_type
 from tests.gateway import messages
