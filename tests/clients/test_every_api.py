@@ -68,7 +68,7 @@ def simplest(kind: Any, names: Mapping[str, Any]) -> Any:
     """Return a message with one element in each array, the given values by field name, and otherwise nothing."""
     values = {}
     for each in fields(kind):
-        if each.name in names and "tag" not in each.metadata and not _holds_structs(each.type):
+        if each.name in names and "tag" not in each.metadata and _fits(each, names[each.name]):
             values[each.name] = _fitting(each, names[each.name])
         elif each.default is not MISSING and "tag" in each.metadata:
             values[each.name] = each.default
@@ -77,10 +77,16 @@ def simplest(kind: Any, names: Mapping[str, Any]) -> Any:
     return kind(**values)
 
 
+def _fits(source: Any, value: Any) -> bool:
+    # A name of a topic is none of a struct that happens to be called like the field that carries it.
+    return not value or is_dataclass(value) or not _holds_structs(source.type)
+
+
 def _fitting(source: Any, value: Any) -> Any:
     # The same name stands for an array in one API and for one value in another.
     _, declared = _unwrapped(source.type)
-    return (value,) if value is not None and get_origin(declared) is tuple else value
+    one = value is not None and not isinstance(value, tuple)
+    return (value,) if one and get_origin(declared) is tuple else value
 
 
 def _unwrapped(declared: Any) -> tuple[bool, Any]:
