@@ -184,7 +184,7 @@ async def gateway_under_fire(folder: Path, brokers: Mapping[str, int]) -> AsyncI
         declared += LISTENER.format(name=name, port=ports[name], cluster=cluster, brokers=given, more=more)
     (folder / "resources.yaml").write_text(declared)
     command = [sys.executable, "-m", "appliance", "serve", "-f", str(folder / "resources.yaml")]
-    command += ["--state", str(folder / "state"), "--ready-file", str(ready)]
+    command += ["--api", "127.0.0.1:0", "--state", str(folder / "state"), "--ready-file", str(ready)]
     with log.open("wb") as output:
         process = psutil.Popen(command, stdout=output, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
     try:
