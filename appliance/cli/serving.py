@@ -106,7 +106,7 @@ async def serve_until_told(
 def _in_this_process(disguise: bytes) -> tuple[DataPath, Served]:
     feed = SnapshotFeed()
     maker = SnapshotMaker(
-        standard_interceptors, Armoury(arm), disguise=disguise, positions=lambda: Positions(trio.current_time)
+        standard_interceptors, Armoury(arm), disguise=disguise, positions=lambda _: Positions(trio.current_time)
     )
     one = OneProcess(Gateway(feed), feed, maker, trio.current_time)
     return one, one

@@ -18,6 +18,7 @@ from appliance.identity.keys import KeySets
 from appliance.identity.policy import policy_of
 from appliance.identity.revocations import Revocations
 from appliance.policies.positions.hold_fetch import Held
+from appliance.policies.positions.members import News
 from appliance.policies.positions.offset_maps import PositionMaps
 from appliance.resources.cluster import Cluster
 from appliance.resources.envelope import parse_address
@@ -32,6 +33,7 @@ class ForConsumers(Protocol):
     """What one virtual cluster does for consumers across a switch; `policies.positions.Positions` is it."""
 
     def held(self) -> list[Held]: ...
+    def take(self, news: News) -> None: ...
     def interceptors(
         self, spec: VirtualClusterSpec, serving: str, switches: int = ..., maps: PositionMaps = ...
     ) -> tuple[Interceptor, ...]: ...
@@ -52,7 +54,7 @@ class SnapshotMaker:
         *,
         shared_doors: bool = False,
         disguise: bytes | None = None,
-        positions: Callable[[], ForConsumers] | None = None,
+        positions: Callable[[str], ForConsumers] | None = None,
     ) -> None:
         self.armoury = armoury
         self._standard = standard
@@ -93,12 +95,18 @@ class SnapshotMaker:
         its = self._positions.get(virtual_cluster)
         return its.held() if its is not None else []
 
+    def take(self, virtual_cluster: str, news: Iterable[News]) -> None:
+        """Take note of what another process heard of members of groups."""
+        if (its := self._positions.get(virtual_cluster)) is not None:
+            for each in news:
+                its.take(each)
+
     def _for_consumers(self, virtual_cluster: VirtualCluster, standing: Standing) -> tuple[Interceptor, ...]:
         if self._make_positions is None:
             return ()
         its = self._positions.get(virtual_cluster.name)
         if its is None:
-            its = self._positions[virtual_cluster.name] = self._make_positions()
+            its = self._positions[virtual_cluster.name] = self._make_positions(virtual_cluster.name)
         return its.interceptors(virtual_cluster.spec, standing.serving, standing.switches, standing.maps)
 
     def _take_note_of_who_is_known(self, catalogue: Catalogue) -> None:

@@ -14,7 +14,7 @@ from appliance.control.edition import Edition
 from appliance.exchange.route import Target
 from appliance.fleet.member import Member
 from appliance.fleet.merging import merged_counts, merged_facts
-from appliance.fleet.messages import Ask, Begin, Failed, Hello, Move, Moved, Report
+from appliance.fleet.messages import Ask, Begin, Failed, Hello, Move, Moved, Report, Tidings
 from appliance.fleet.ordinals import SharedOrdinal
 from appliance.gateway.client import open_client
 from appliance.gateway.dialer import Dialer
@@ -148,6 +148,10 @@ class Fleet:
                     member.take(word, self._monotonic())
                 case Moved():
                     self._moved[word.number] = word
+                case Tidings():
+                    for other in self.alive:
+                        if other is not member:
+                            other.tell(word)
                 case Failed():
                     return word.reason
             self._tell_news()

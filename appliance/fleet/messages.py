@@ -1,7 +1,7 @@
 """What supervisor and worker say to each other, as JSON of these models.
 
-supervisor -> worker     Begin, then Count*, Adopt, Ask, Move, Drain
-worker -> supervisor     Hello, then Report over and over; Moved; or Failed, and its end
+supervisor -> worker     Begin, then Count*, Adopt, Ask, Move, Drain, Tidings
+worker -> supervisor     Hello, then Report over and over; Moved; Tidings; or Failed, and its end
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from appliance.control.edition import Edition
 from appliance.fleet.errors import LinkBroken
 from appliance.gateway.server import GatewayFacts
 from appliance.policies.positions.hold_fetch import Held
+from appliance.policies.positions.members import News
 
 
 class _Message(BaseModel):
@@ -158,9 +159,17 @@ class Moved(_Message):
     error: str | None = None
 
 
+class Tidings(_Message):
+    """What one worker heard of members of groups; the supervisor passes it on to all others."""
+
+    kind: Literal["tidings"] = "tidings"
+    news: dict[str, tuple[News, ...]]
+    """By virtual cluster."""
+
+
 _Kind = TypeVar("_Kind")
-Order = Begin | Count | Adopt | Ask | Move | Drain
-Word = Hello | Failed | Report | Moved
+Order = Begin | Count | Adopt | Ask | Move | Drain | Tidings
+Word = Hello | Failed | Report | Moved | Tidings
 
 _ORDERS: TypeAdapter[Order] = TypeAdapter(Annotated[Order, Field(discriminator="kind")])
 _WORDS: TypeAdapter[Word] = TypeAdapter(Annotated[Word, Field(discriminator="kind")])

@@ -15,6 +15,7 @@ import os
 import signal
 import socket
 import sys
+from functools import partial
 
 import trio
 
@@ -37,6 +38,7 @@ from appliance.fleet.messages import (
     Move,
     Moved,
     Report,
+    Tidings,
     Word,
     encoded,
     order_from,
@@ -46,6 +48,7 @@ from appliance.fleet.process import end_with
 from appliance.gateway.errors import ClusterUnreachable, GatewayError
 from appliance.gateway.feed import SnapshotFeed
 from appliance.gateway.server import Gateway
+from appliance.policies.positions.members import News
 from appliance.policies.positions.positions import Positions
 from appliance.policies.standard import standard_interceptors
 
@@ -70,14 +73,15 @@ class Worker:
         self._ordinals: dict[int, SharedOrdinal] = {}
         self._armoury = Armoury(arm, self._ordinals)
         feed = SnapshotFeed()
-        maker = SnapshotMaker(
+        self._maker = SnapshotMaker(
             standard_interceptors,
             self._armoury,
             shared_doors=True,
             disguise=disguise,
-            positions=lambda: Positions(trio.current_time),
+            positions=lambda name: Positions(trio.current_time, partial(self._hear, name)),
         )
-        self._served = OneProcess(Gateway(feed), feed, maker, trio.current_time)
+        self._news: dict[str, list[News]] = {}
+        self._served = OneProcess(Gateway(feed), feed, self._maker, trio.current_time)
         self._heard = 0
         self._told: dict[int, FaultCounts] = {}
         self._lapses: dict[int, float] = {}
@@ -119,6 +123,9 @@ class Worker:
             case Ask(number=number):
                 self._heard = number
                 self._report()
+            case Tidings(news=news):
+                for name, its in news.items():
+                    self._maker.take(name, its)
             case Move() as move:
                 nursery.start_soon(self._move, move)
             case Drain(seconds=seconds):
@@ -175,7 +182,19 @@ class Worker:
         while True:
             await trio.sleep(REPORT_SECONDS)
             if not self._words.statistics().current_buffer_used:
+                self._tell_news()
                 self._report()
+
+    def _hear(self, virtual_cluster: str, news: News) -> None:
+        """Keep what the other workers must know; they are told at once that somebody's Fetch need not wait any more."""
+        self._news.setdefault(virtual_cluster, []).append(news)
+        if news.what == "looked":
+            self._tell_news()
+
+    def _tell_news(self) -> None:
+        if self._news:
+            self._say(Tidings(news={name: tuple(its) for name, its in self._news.items()}))
+            self._news = {}
 
     def _report(self) -> None:
         served, counts = self._served, self._armoury.counts()

@@ -8,19 +8,24 @@ owes as many looks as it had members.
 A look is the new side's answer to OffsetFetch, or its good answer to the heartbeat of a member that has joined there
 (one without partitions never asks for offsets). Heard are only requests of members (SyncGroup, Heartbeat,
 ConsumerGroupHeartbeat): OffsetFetch alone is what tools and assigned consumers send too.
+
+Where several processes serve, a client's Fetch and its group's requests may come to different ones: what one of them
+hears is `News` for all others.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from appliance.exchange.message import Peer, Question
 
 FORGOTTEN_AFTER = 45.0
 """Seconds without a word after which a member is none any more: the longest default session timeout of the common
 clients, after which its coordinator has forgotten it too."""
+TOLD_AGAIN_AFTER = 15.0
+"""Seconds after which a member that is still heard of is news again: others must not forget it."""
 _MOST_INSTANCES = 100_000
 """Client ids come from clients: a hostile one must not fill the memory with them."""
 
@@ -37,22 +42,36 @@ def instance_of(question: Question) -> Instance:
     return Instance(question.client_id, question.peer.host)
 
 
+class News(NamedTuple):
+    """Something that one process heard and others have to know."""
+
+    what: Literal["heard", "left", "looked"]
+    client_id: str
+    host: str
+    group: str
+    who: str
+    """The member id; for `looked` the connection, which is host and port."""
+
+
 @dataclass
 class _Standing:
     members: dict[tuple[str, str], float] = field(default_factory=dict)
     """(Group, member id) -> when it was last heard of, on the side that serves."""
     owed: dict[str, int] = field(default_factory=dict)
     """Group -> how many of its members have not been seen to look at their offsets since the switch."""
-    seen: set[tuple[str, Peer]] = field(default_factory=set)
+    told: dict[tuple[str, str], float] = field(default_factory=dict)
+    """Members -> when others were last told of them."""
+    seen: set[tuple[str, str]] = field(default_factory=set)
     """(Group, connection) -> looks that were counted."""
     heard_since: bool = False
     """Some request of a member came on the new side since the switch."""
 
 
 class Members:
-    """Shared by all connections of a virtual cluster; outlives snapshots."""
+    """Shared by all connections of a virtual cluster; outlives snapshots. `tell` is called with what is news."""
 
-    def __init__(self) -> None:
+    def __init__(self, tell: Callable[[News], None] | None = None) -> None:
+        self._tell = tell
         self._instances: dict[Instance, _Standing] = {}
         self._switches = 0
         self._had: frozenset[str] = frozenset()
@@ -69,12 +88,31 @@ class Members:
             standing = self._instances[instance] = _Standing()
         standing.members[group, member] = now
         standing.heard_since = True
+        if self._tell is not None and now - standing.told.get((group, member), float("-inf")) > TOLD_AGAIN_AFTER:
+            standing.told[group, member] = now
+            self._tell(News("heard", *instance, group, member))
 
     def left(self, instance: Instance, group: str, member: str) -> None:
         """Take note that a member leaves by itself."""
         standing = self._instances.get(instance)
-        if standing is not None:
-            standing.members.pop((group, member), None)
+        if standing is not None and standing.members.pop((group, member), None) is not None:
+            standing.told.pop((group, member), None)
+            if self._tell is not None:
+                self._tell(News("left", *instance, group, member))
+
+    def take(self, news: News, now: float) -> None:
+        """Take note of what another process heard."""
+        tell, self._tell = self._tell, None
+        try:
+            instance = Instance(news.client_id, news.host)
+            if news.what == "heard":
+                self.heard(instance, news.group, news.who, now)
+            elif news.what == "left":
+                self.left(instance, news.group, news.who)
+            else:
+                self._looked(instance, news.group, news.who)
+        finally:
+            self._tell = tell
 
     def switched(self, times: int, now: float) -> None:
         """Take note that another cluster serves from now on: whoever is a member has to look at its offsets anew."""
@@ -87,10 +125,14 @@ class Members:
             owed = dict(standing.owed)
             for group in {group for group, _ in standing.members}:
                 owed[group] = max(owed.get(group, 0), sum(1 for its, _ in standing.members if its == group))
-            standing.owed, standing.members, standing.seen, standing.heard_since = owed, {}, set(), False
+            standing.owed, standing.members, standing.told = owed, {}, {}
+            standing.seen, standing.heard_since = set(), False
 
     def looked(self, instance: Instance, group: str, connection: Peer) -> None:
         """Take note that a member has looked at its group's offsets on the new side, over this connection."""
+        self._looked(instance, group, f"{connection.host}:{connection.port}")
+
+    def _looked(self, instance: Instance, group: str, connection: str) -> None:
         standing = self._instances.get(instance)
         if standing is None or group not in standing.owed or (group, connection) in standing.seen:
             return
@@ -98,6 +140,8 @@ class Members:
         standing.owed[group] -= 1
         if not standing.owed[group]:
             del standing.owed[group]
+        if self._tell is not None:
+            self._tell(News("looked", *instance, group, connection))
 
     def owed(self, instance: Instance) -> Mapping[str, int]:
         """Return the groups of which this instance has members with positions from before the switch."""
@@ -129,5 +173,6 @@ class Members:
             for member, heard in list(standing.members.items()):
                 if now - heard > FORGOTTEN_AFTER:
                     del standing.members[member]
+                    standing.told.pop(member, None)
             if not standing.members and not standing.owed:
                 del self._instances[instance]

@@ -9,7 +9,7 @@ from appliance.policies.positions.beginnings import Beginnings
 from appliance.policies.positions.continuous import Continuous
 from appliance.policies.positions.hold_fetch import Held, HoldFetch, Holding
 from appliance.policies.positions.leader_epochs import LeaderEpochs
-from appliance.policies.positions.members import Members
+from appliance.policies.positions.members import Members, News
 from appliance.policies.positions.membership import Membership
 from appliance.policies.positions.offset_maps import NO_MAPS, PositionMaps
 from appliance.policies.positions.rejoin import Rejoin
@@ -20,17 +20,21 @@ _Asked = tuple[VirtualClusterSpec, str, int, PositionMaps]
 
 class Positions:
     """Remembers, across snapshots, who is a member of which group and whose Fetch is held. `clock` is monotonic, in
-    seconds."""
+    seconds; `tell` is called with what other processes must know of, which `take` it there."""
 
-    def __init__(self, clock: Callable[[], float]) -> None:
+    def __init__(self, clock: Callable[[], float], tell: Callable[[News], None] | None = None) -> None:
         self._clock = clock
-        self._members = Members()
+        self._members = Members(tell)
         self._holding = Holding(self._members)
         self._last: tuple[_Asked, tuple[Interceptor, ...]] | None = None
 
     def held(self) -> list[Held]:
         """Return whose Fetch is held now."""
         return self._holding.held(self._clock())
+
+    def take(self, news: News) -> None:
+        """Take note of what another process heard."""
+        self._members.take(news, self._clock())
 
     def interceptors(
         self, spec: VirtualClusterSpec, serving: str, switches: int = 0, maps: PositionMaps = NO_MAPS

@@ -174,7 +174,7 @@ class Switching:
 
 
 @contextmanager
-def opened(lab: BlockingLab, folder: Path, topic: str, spec: str = "") -> Iterator[Switching]:
+def opened(lab: BlockingLab, folder: Path, topic: str, spec: str = "", *, workers: int = 1) -> Iterator[Switching]:
     """Run the gateway before both clusters."""
     base = free_base(range(6))
     file = folder / "resources.yaml"
@@ -183,7 +183,16 @@ def opened(lab: BlockingLab, folder: Path, topic: str, spec: str = "") -> Iterat
         primary=primary, standby=standby, port=base, first=base + 1, spec=f", {spec}" if spec else ""
     )
     file.write_text(text)
-    arguments = ("-f", file, "--api", f"127.0.0.1:{free_port()}", "--state", folder / "state")
+    arguments = (
+        "-f",
+        file,
+        "--api",
+        f"127.0.0.1:{free_port()}",
+        "--state",
+        folder / "state",
+        "--workers",
+        str(workers),
+    )
     with served(folder / "gateway", *arguments) as gateway:
         try:
             yield Switching(lab, gateway, f"127.0.0.1:{base}", topic)
@@ -192,11 +201,11 @@ def opened(lab: BlockingLab, folder: Path, topic: str, spec: str = "") -> Iterat
 
 
 @contextmanager
-def switching(lab: BlockingLab, folder: Path, topic: str, spec: str = "") -> Iterator[Switching]:
+def switching(lab: BlockingLab, folder: Path, topic: str, spec: str = "", *, workers: int = 1) -> Iterator[Switching]:
     """Set the scene: the standby's mirror began 300 records late and has all the rest."""
     for cluster in lab.clusters.values():
         cluster.create_topic(topic)
-    with opened(lab, folder, topic, spec) as here:
+    with opened(lab, folder, topic, spec, workers=workers) as here:
         records = [f"R{number}" for number in range(BEFORE)]
         write(here.primary, topic, records)
         write(here.standby, topic, records[AHEAD:])

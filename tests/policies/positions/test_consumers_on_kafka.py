@@ -14,20 +14,22 @@ pytestmark = pytest.mark.kafka
 NEWS = [f"N{number}" for number in range(NEW)]
 
 
-def after_the_switch(lab: BlockingLab, folder: Path, topic: str, kind: str, spec: str = "") -> Seen:
+def after_the_switch(
+    lab: BlockingLab, folder: Path, topic: str, kind: str, spec: str = "", *, workers: int = 1
+) -> Seen:
     """Switch beneath a reader, 2,000 new records being on the standby already; return what it saw of them."""
-    with switching(lab, folder, topic, spec) as here, here.reader(kind) as reader:
+    with switching(lab, folder, topic, spec, workers=workers) as here, here.reader(kind) as reader:
         mirrored_while_read(here, reader, kind)
         write(here.standby, topic, NEWS)
         here.switch("standby")
         return seen(reader.read_all())
 
 
-@pytest.mark.parametrize("kind", ["classic", "consumer"])
+@pytest.mark.parametrize(("kind", "workers"), [("classic", 1), ("consumer", 1), ("classic", 2)])
 def test_a_group_reads_each_new_record_once_and_in_order(
-    two_clusters: BlockingLab, tmp_path: Path, fresh_name: str, kind: str
+    two_clusters: BlockingLab, tmp_path: Path, fresh_name: str, kind: str, workers: int
 ):
-    result = after_the_switch(two_clusters, tmp_path, fresh_name, kind)
+    result = after_the_switch(two_clusters, tmp_path, fresh_name, kind, workers=workers)
     assert (result.skipped, result.twice, result.out_of_order) == (0, 0, 0)
     assert result.redelivered <= SINCE, "more than what was not committed on the standby"
 

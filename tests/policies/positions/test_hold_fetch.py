@@ -12,7 +12,7 @@ from kio.schema.errors import ErrorCode
 from appliance.exchange.interceptor import AskAgain, Reply, RequestVerdict
 from appliance.exchange.message import Answer, Peer, Question
 from appliance.policies.positions.hold_fetch import HoldFetch, Holding
-from appliance.policies.positions.members import FORGOTTEN_AFTER, Instance, Members
+from appliance.policies.positions.members import FORGOTTEN_AFTER, Instance, Members, News
 from appliance.policies.positions.membership import Membership
 from appliance.wire.codec import decode, encode
 from tests.policies.positions.messages import message, question
@@ -364,3 +364,59 @@ def test_client_ids_without_number_do_not_fill_the_memory():
     for number in range(100_100):
         members.heard(Instance(f"client-{number}", HOST), "g", "m", 0.0)
     assert len(members._instances) == 100_000
+
+
+# -- several processes
+
+
+def neighbours() -> tuple[World, World, list[News]]:
+    """Return two processes; what the first hears is told to the second, and kept."""
+    told: list[News] = []
+    here, there = World(), World()
+
+    def tell(news: News) -> None:
+        told.append(news)
+        there.members.take(news, there.clock.now)
+
+    here.members._tell = tell
+    return here, there, told
+
+
+def test_a_member_that_speaks_to_one_process_is_held_in_another_until_it_has_looked():
+    here, there, told = neighbours()
+    here.beats()
+    for world in (here, there):
+        world.switch()
+    assert there.is_held()
+    here.looks()
+    assert not there.is_held()
+    assert [each.what for each in told] == ["heard", "looked"]
+
+
+def test_who_is_heard_by_one_process_is_not_silent_in_another():
+    here, there, _ = neighbours()
+    here.beats()
+    for world in (here, there):
+        world.switch()
+    there.is_held()
+    here.beats("m1", error=ErrorCode.unknown_member_id)
+    there.clock.now += LIMIT
+    assert isinstance(there.hold.on_request(there.fetch()), Reply)
+
+
+def test_a_member_that_goes_on_speaking_is_news_now_and_then_and_so_is_its_leaving():
+    here, _, told = neighbours()
+    for _ in range(10):
+        here.beats()
+        here.clock.now += 3
+    assert [each.what for each in told] == ["heard", "heard"]
+    element = generated(Kind("LeaveGroup", 4, "request").type, Random(1), full=True).members[0]
+    here.says("LeaveGroup", 4, group_id="g", members=(replace(element, member_id="m1"),))
+    assert told[-1] == News("left", "app", HOST, "g", "m1")
+
+
+def test_what_was_told_is_not_told_on():
+    here, there, told = neighbours()
+    there.members._tell = told.append
+    here.beats()
+    assert len(told) == 1
