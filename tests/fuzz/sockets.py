@@ -150,9 +150,10 @@ class GatewayUnderFire:
 
     @property
     def complaints(self) -> list[str]:
-        """Lines of its log that only an error of its own explains."""
+        """Its log from the first line on that only an error of its own explains."""
         lines = self.log.read_text(errors="replace").splitlines()
-        return [line for line in lines if "Traceback" in line or "error of the gateway" in line]
+        bad = (at for at, line in enumerate(lines) if "Traceback" in line or "error of the gateway" in line)
+        return lines[next(bad, len(lines)) :]
 
     @property
     def connections(self) -> int:
@@ -204,17 +205,17 @@ async def run(
     frames: int, seed: int, findings: Findings, *, news: Callable[[Summary], None] = lambda _: None
 ) -> Summary:
     """Send so many frames to a gateway and return what became of it; what is wrong is in the findings."""
-    random, summary, began = Random(seed), Summary(), trio.current_time()
+    summary, began = Summary(), trio.current_time()
     with tempfile.TemporaryDirectory(prefix="tidegate-fuzz-") as folder:
         brokers, ports = {}, {}
         async with trio.open_nursery() as nursery:
             for cluster in ("open", "guarded"):
                 (listener,) = await trio.open_tcp_listeners(0, host="127.0.0.1")
                 ports[cluster] = listener.socket.getsockname()[1]
-                brokers[cluster] = HostileBroker(ports[cluster], random)
+                brokers[cluster] = HostileBroker(ports[cluster], Random(seed))
                 nursery.start_soon(trio.serve_listeners, brokers[cluster].serve, [listener])
             async with gateway_under_fire(Path(folder), ports) as gateway:
-                await _fire(gateway, brokers, frames, random, findings, summary, lambda: _tell(summary, began, news))
+                await _fire(gateway, brokers, frames, seed, findings, summary, lambda: _tell(summary, began, news))
             nursery.cancel_scope.cancel()
     _tell(summary, began, news)
     return summary
@@ -229,7 +230,7 @@ async def _fire(
     gateway: GatewayUnderFire,
     brokers: Mapping[str, HostileBroker],
     frames: int,
-    random: Random,
+    seed: int,
     findings: Findings,
     summary: Summary,
     tell: Callable[[], None],
@@ -239,7 +240,7 @@ async def _fire(
     def found(what: str, *, frames: list[bytes] | None = None) -> None:
         spoken = [frames] if frames else said
         answered = b"".join(brokers["open"].said.get(each[0], b"") for each in spoken)
-        trace = "\n".join(gateway.complaints[:5])
+        trace = "\n".join(gateway.complaints[:40])
         findings.add(Finding(what, "over sockets", trace, b"".join(map(b"".join, spoken)), answered))
 
     if not await gateway.serves():
@@ -251,7 +252,7 @@ async def _fire(
         turns = min(_ROUND, frames - summary.frames)
         async with trio.open_nursery() as nursery:
             for _ in range(CLIENTS):
-                nursery.start_soon(_client, gateway, random, summary, said, found, turns // CLIENTS + 1)
+                nursery.start_soon(_client, gateway, seed, summary, said, found, turns // CLIENTS + 1)
         tell()
         if not gateway.alive:
             found(f"the gateway ended with {gateway.process.returncode}")
@@ -260,7 +261,8 @@ async def _fire(
             found("the gateway serves nobody any more")
             return
         if gateway.complaints:
-            found(f"the gateway met an error of its own: {gateway.complaints[0][:200]}")
+            # Without the time and the client, so that the same is found once.
+            found(f"the gateway met an error of its own: {gateway.complaints[0].partition(' on ')[2][:200]}")
         if brokers["guarded"].heard_others:
             found("a client that has not proven who it is was heard by the broker")
         if not brokers["open"].heard_others:
@@ -282,20 +284,21 @@ async def _judge(gateway: GatewayUnderFire, summary: Summary, found: Callable[[s
 
 async def _client(
     gateway: GatewayUnderFire,
-    random: Random,
+    seed: int,
     summary: Summary,
     said: list[list[bytes]],
     found: Callable[..., None],
     turns: int,
 ) -> None:
     for _ in range(turns):
+        random = Random(seed << 40 | summary.connections)  # what it says follows from its number, whoever is quicker
+        summary.connections += 1
         (way,) = random.choices(tuple(WAYS), _SHARES)
         frames = [_asked(random, way) for _ in range(random.randint(1, 4))]
         if way == "behind" and random.random() < 0.9:
             header = random.choice(corpus.proxy_headers())
             frames.insert(0, header if random.random() < 0.7 else damaged(bytes(4) + header, random)[4:])
         summary.frames += len(frames)
-        summary.connections += 1
         said.append(frames)
         # Whatever the gateway does to this connection is its right, but it must come to an end.
         with trio.move_on_after(PATIENCE) as patience, suppress(OSError, trio.BrokenResourceError):
