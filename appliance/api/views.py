@@ -59,7 +59,10 @@ def status_answer(plane: ControlPlane, facts: GatewayFacts, writes_in_flight: Ma
                 fenced=plane.is_fenced(name),
                 connections=per_virtual_cluster.get(name, 0),
                 writes_in_flight=writes_in_flight.get(name, 0),
+                fence=plane.fence_of(name).state,
                 switchover=switchover.state if switchover else None,
+                switchover_id=switchover.id if switchover else None,
+                switchover_detail=switchover.detail if switchover else "",
             )
         )
     return StatusAnswer(

@@ -77,6 +77,7 @@ async def _serve(plane: ControlPlane, gateway: Gateway, api: ApiChoice | None, r
             await nursery.start(plane.run)
             bound = await _open_api(nursery, plane, gateway, api, ready) if api is not None else None
             await nursery.start(gateway.serve)
+            await plane.resume_switchovers()
             ready.set()
             _announce(plane, api, bound)
             if ready_file is not None:

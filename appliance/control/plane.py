@@ -13,15 +13,15 @@ from typing import Literal
 import trio
 
 from appliance.control.catalogue import Catalogue, Declared, identity_of
-from appliance.control.conductor import Conductor
 from appliance.control.datapath import DataPath, Feed
 from appliance.control.errors import ConflictError, UnfitError, UnknownError
 from appliance.control.faults import Armed, FaultBoard, LiveFault
 from appliance.control.references import fault_problems, members, problems, referrers
-from appliance.control.replication import Gauge, MirrorMakerGauge, OffsetPreservingGauge
-from appliance.control.snapshots import SnapshotMaker, StandardInterceptors, serving_cluster, target_of
+from appliance.control.snapshots import SnapshotMaker, StandardInterceptors, serving_cluster
 from appliance.control.statedir import Kept, StateDir, restore, with_change
-from appliance.control.switchover import Clocks, Mode, Switchover
+from appliance.control.switchover import Clocks, Switchover
+from appliance.control.switchovers import Switchovers
+from appliance.policies.connect.fence import OPEN, Fence
 from appliance.resources.fault import Fault, FaultSpec
 from appliance.resources.virtual_cluster import VirtualCluster
 
@@ -54,8 +54,7 @@ class ControlPlane:
         self._data_path = data_path
         self._clocks = clocks
         self._maker = SnapshotMaker(standard)
-        self._fenced: frozenset[str] = frozenset()
-        self._switchovers: dict[str, Switchover] = {}
+        self._fences: dict[str, Fence] = {}
         self._nursery: trio.Nursery | None = None
         self._changing = trio.Lock()
         self._instants_changed = trio.Event()
@@ -66,6 +65,7 @@ class ControlPlane:
         wrong = problems(self.catalogue)
         if wrong:
             raise UnfitError("the resources do not fit together", wrong)
+        self.switchovers = Switchovers(self, data_path, clocks, self._kept.switchovers)
         self._publish()
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
@@ -117,11 +117,9 @@ class ControlPlane:
                 raise ConflictError(f"{kind} {name} cannot be deleted: it is used by {', '.join(users)}")
             kept = with_change(self._kept, self._declared, (kind, name), None)
             if kind == "VirtualCluster":
-                self._refuse_while_switching(self._virtual_cluster(name))
+                self.switchovers.refuse_while_switching(name)
                 kept = kept.with_serving(name, None)
             await self._keep(kept)
-            if kind == "VirtualCluster":
-                self._switchovers.pop(name, None)
             self.catalogue = self.catalogue.without(kind, name)
             self._publish()
 
@@ -132,66 +130,46 @@ class ControlPlane:
         return serving_cluster(self._virtual_cluster(virtual_cluster), self._kept.serving)
 
     def is_fenced(self, virtual_cluster: str) -> bool:
-        """Return whether its writes are held."""
-        return virtual_cluster in self._fenced
+        """Return whether its writes are kept from flowing."""
+        return self.fence_of(virtual_cluster).state in {"held", "refused"}
+
+    def fence_of(self, virtual_cluster: str) -> Fence:
+        """Return what becomes of its writes."""
+        return self._fences.get(virtual_cluster, OPEN)
 
     def switchover(self, virtual_cluster: str) -> Switchover | None:
-        """Return its latest switchover since the gateway started."""
-        return self._switchovers.get(virtual_cluster)
+        """Return its latest switchover."""
+        return self.switchovers.latest(virtual_cluster)
 
-    def start_switchover(
-        self,
-        virtual_cluster: str,
-        to: str,
-        *,
-        mode: Mode,
-        hold: float,
-        dry_run: bool,
-        leave_records_behind: bool,
-    ) -> Switchover:
+    def start_switchover(self, virtual_cluster: str, to: str, **asked: object) -> Switchover:
         """Start a switchover in the background and return its record; over at once when `to` serves already.
 
-        Raises UnknownError, UnfitError when it can never take place, ConflictError when another is under way.
+        `asked`: see Order. Raises UnknownError, UnfitError when it can never take place, ConflictError when another is
+        under way.
         """
-        declared = self._virtual_cluster(virtual_cluster)
-        if to not in members(declared):
-            known = ", ".join(members(declared))
-            raise UnfitError(f"{virtual_cluster} cannot be switched to {to}", [f"to: expected one of {known}"])
-        self._refuse_while_switching(declared)
-        source = self.serving(virtual_cluster)
-        switchover = Switchover(virtual_cluster, source, to, mode=mode, hold=hold, dry_run=dry_run, clocks=self._clocks)
-        if source == to:
-            switchover.enter("done", f"{to} serves {virtual_cluster} already")
-            return self._remember(switchover)
-        if mode == "planned" and declared.spec.replication == "none" and not leave_records_behind:
-            raise UnfitError(
-                f"the lag of {virtual_cluster} cannot be measured: its replication is none",
-                ["leave_records_behind: say true (--leave-records-behind) to switch and leave what is not replicated"],
-            )
-        assert self._nursery is not None, "run() must run"
-        conductor = Conductor(
-            switchover,
-            target_of(self.catalogue.clusters[source]),
-            target_of(self.catalogue.clusters[to]),
-            signals=self,
-            data_path=self._data_path,
-            gauge=None if leave_records_behind else _gauge(declared, to),
-        )
-        self._nursery.start_soon(conductor.run)
-        return self._remember(switchover)
+        return self.switchovers.start(self.switchovers.order([virtual_cluster], to, **asked), self._nursery)
 
-    def fence(self, virtual_cluster: str, *, closed: bool) -> None:
-        """See Signals of the conductor."""
-        fenced = self._fenced - {virtual_cluster}
-        self._fenced = fenced | {virtual_cluster} if closed else fenced
+    def start_switchover_of_all(self, cluster: str, to: str, **asked: object) -> Switchover:
+        """Start one switchover of all virtual clusters that a cluster serves. Raises as `start_switchover`."""
+        names = self.switchovers.served_by(cluster, to)
+        return self.switchovers.start(self.switchovers.order(names, to, **asked), self._nursery)
+
+    async def resume_switchovers(self) -> None:
+        """Carry on with what a dead gateway left; to be called once the data path serves."""
+        assert self._nursery is not None, "run() must run"
+        await self.switchovers.resume(self._nursery)
+
+    def set_fences(self, virtual_clusters: Iterable[str], fence: Fence) -> None:
+        """See Holder of the switchovers."""
+        self._fences = {**self._fences, **dict.fromkeys(virtual_clusters, fence)}
         self._publish()
 
-    async def switch(self, virtual_cluster: str, cluster: str, *, fence: bool) -> None:
-        """See Signals of the conductor."""
+    async def commit(self, change: Callable[[Kept], Kept], *, then: Callable[[], None] | None = None) -> None:
+        """See Holder of the switchovers."""
         async with self._changing:
-            at_home = cluster == self._virtual_cluster(virtual_cluster).spec.cluster
-            await self._keep(self._kept.with_serving(virtual_cluster, None if at_home else cluster))
-            self.fence(virtual_cluster, closed=fence)
+            await self._keep(change(self._kept))
+            if then is not None:
+                then()
 
     # -- faults
 
@@ -243,32 +221,20 @@ class ControlPlane:
             self._publish()
 
     def _publish(self) -> None:
-        self._feed.publish(self._maker.make(self.catalogue, self._kept.serving, self._fenced, self.faults))
+        self._feed.publish(self._maker.make(self.catalogue, self._kept.serving, self._fences, self.faults))
 
     async def _keep(self, kept: Kept) -> None:
         if self._state is not None:
             await trio.to_thread.run_sync(self._state.save, kept)
         self._kept = kept
 
-    def _remember(self, switchover: Switchover) -> Switchover:
-        self._switchovers[switchover.virtual_cluster] = switchover
-        return switchover
-
     def _virtual_cluster(self, name: str) -> VirtualCluster:
         found = self.get("VirtualCluster", name)
         assert isinstance(found, VirtualCluster)
         return found
 
-    def _refuse_while_switching(self, virtual_cluster: VirtualCluster) -> None:
-        running = self._switchovers.get(virtual_cluster.name)
-        if running is not None and not running.over:
-            raise ConflictError(
-                f"a switchover of {virtual_cluster.name} to {running.target} is under way ({running.state}): "
-                "wait for its end"
-            )
-
     def _refuse_a_hidden_switch(self, before: VirtualCluster, after: VirtualCluster) -> None:
-        self._refuse_while_switching(before)
+        self.switchovers.refuse_while_switching(before.name)
         serving = self.serving(before.name)
         if serving not in members(after):
             raise ConflictError(f"{serving} serves {before.name} now: switch over before you take it away")
@@ -288,13 +254,3 @@ class ControlPlane:
             if (kind, name) in referred:
                 users.append(f"Fault {live.fault.name}")
         return users
-
-
-def _gauge(virtual_cluster: VirtualCluster, target: str) -> Gauge | None:
-    match virtual_cluster.spec.replication:
-        case "mirrormaker":
-            return MirrorMakerGauge(target)
-        case "offset-preserving":
-            return OffsetPreservingGauge()
-        case _:
-            return None

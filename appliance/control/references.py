@@ -68,6 +68,9 @@ def _virtual_cluster_problems(virtual_cluster: VirtualCluster, catalogue: Catalo
         if name in seen:
             yield f"{where}: {path}: {name} is said twice"
         seen.add(name)
+    for name in virtual_cluster.spec.replication_by_standby:
+        if name not in virtual_cluster.spec.standbys:
+            yield f"{where}: spec.replication_by_standby.{name}: expected one of its standbys"
 
 
 @dataclass(frozen=True)

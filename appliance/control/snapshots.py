@@ -9,6 +9,7 @@ from appliance.control.catalogue import Catalogue
 from appliance.control.faults import FaultBoard, LiveFault
 from appliance.exchange.interceptor import Interceptor, Outage
 from appliance.exchange.snapshot import Door, Route, Snapshot, Target
+from appliance.policies.connect.fence import OPEN, Fence, fence_interceptors
 from appliance.resources.cluster import Cluster
 from appliance.resources.envelope import parse_address
 from appliance.resources.listener import Listener
@@ -26,26 +27,39 @@ class SnapshotMaker:
     def __init__(self, standard: StandardInterceptors) -> None:
         self._standard = standard
         self._kept: dict[str, tuple[VirtualClusterSpec, tuple[Interceptor, ...]]] = {}
+        self._fences: dict[str, tuple[Fence, tuple[Interceptor, ...]]] = {}
         self._version = 0
 
     def make(
-        self, catalogue: Catalogue, serving: Mapping[str, str], fenced: frozenset[str], faults: FaultBoard
+        self, catalogue: Catalogue, serving: Mapping[str, str], fences: Mapping[str, Fence], faults: FaultBoard
     ) -> Snapshot:
-        """Return the next snapshot; `serving` has the virtual clusters that were switched, `fenced` those at
-        the fence."""
+        """Return the next snapshot; `serving` has the virtual clusters that were switched, `fences` those whose
+        writes are kept from flowing."""
         self._version += 1
         routes = {}
         for name, virtual_cluster in catalogue.virtual_clusters.items():
             active = faults.active(name)
+            fence = fences.get(name, OPEN)
             routes[name] = Route(
                 name=name,
                 target=target_of(catalogue.clusters[serving_cluster(virtual_cluster, serving)]),
-                interceptors=(*self._interceptors(virtual_cluster), *_fault_interceptors(active)),
-                fenced=name in fenced,
+                interceptors=(
+                    *self._fence_interceptors(name, fence),
+                    *self._interceptors(virtual_cluster),
+                    *_fault_interceptors(active),
+                ),
+                fenced=fence.state == "held",
                 outages=_outages(active),
             )
         doors = tuple(door_of(listener) for listener in catalogue.listeners.values())
         return Snapshot(self._version, MappingProxyType(routes), doors)
+
+    def _fence_interceptors(self, name: str, fence: Fence) -> tuple[Interceptor, ...]:
+        """Return those of a fence, and as long as it stays the same, the same: they remember what has ended."""
+        kept = self._fences.get(name)
+        if kept is None or kept[0] != fence:
+            kept = self._fences[name] = (fence, fence_interceptors(fence))
+        return kept[1]
 
     def _interceptors(self, virtual_cluster: VirtualCluster) -> tuple[Interceptor, ...]:
         kept = self._kept.get(virtual_cluster.name)

@@ -101,14 +101,15 @@ def test_refusals_are_one_message(gateway: Served, arguments: list[str], code: i
 def test_a_switchover_that_cannot_be(gateway: Served):
     result = tidegate(gateway, "switchover", "orders", "--to", "standby")
     assert result.exit_code == 1
-    assert "rolled-back  preflight: cluster standby cannot be reached" in result.stdout
+    assert "rolled-back   preflight: cluster standby: expected an answer to all that preflight asks" in result.stdout
 
 
 def test_a_dry_run_shows_its_problems(gateway: Served):
     result = tidegate(gateway, "switchover", "orders", "--to", "standby", "--dry-run", "--unplanned")
     assert result.exit_code == 1
     assert "plan: primary -> standby" in result.stdout
-    assert "problem: cluster standby cannot be reached" in result.stdout
+    assert "cluster standby cannot be reached" in result.stdout
+    assert "bring it back, or wait for it" in result.stdout
 
 
 def test_a_switchover_to_who_serves(gateway: Served):
