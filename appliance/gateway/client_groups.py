@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+import trio
 from kio.schema.errors import ErrorCode
 
 from appliance.gateway.client_asking import Asking
@@ -16,6 +17,9 @@ Partition = tuple[str, int]
 Kind = Literal["group", "transaction"]
 _KEY_TYPES: Mapping[Kind, int] = {"group": 0, "transaction": 1}
 _NO_OFFSET = -1
+_COORDINATOR_SECONDS = 3.0
+"""A cluster that was never asked for a coordinator makes their topic first."""
+_COORDINATOR_EVERY = 0.1
 
 
 @dataclass(frozen=True)
@@ -58,12 +62,18 @@ async def groups(asking: Asking) -> list[Group]:
 
 async def coordinators(asking: Asking, kind: Kind, keys: Collection[str]) -> dict[str, int]:
     """Return the node that coordinates each of these groups or transactional ids."""
-    answer = await asking.ask_any(
-        Api.FIND_COORDINATOR,
-        lambda version: request_type(Api.FIND_COORDINATOR, version)(
-            key_type=_KEY_TYPES[kind], coordinator_keys=tuple(keys)
-        ),
-    )
+    deadline = trio.current_time() + _COORDINATOR_SECONDS
+    while True:
+        answer = await asking.ask_any(
+            Api.FIND_COORDINATOR,
+            lambda version: request_type(Api.FIND_COORDINATOR, version)(
+                key_type=_KEY_TYPES[kind], coordinator_keys=tuple(keys)
+            ),
+        )
+        away = any(each.error_code is ErrorCode.coordinator_not_available for each in answer.coordinators)
+        if not away or trio.current_time() >= deadline:
+            break
+        await trio.sleep(_COORDINATOR_EVERY)
     for each in answer.coordinators:
         asking.check(each.error_code, f"FindCoordinator for {kind} {each.key}")
     return {each.key: each.node_id for each in answer.coordinators}

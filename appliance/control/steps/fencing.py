@@ -15,16 +15,16 @@ async def hold_writes(run: Run) -> None:
     run.refuse_at = now + order.hold if order.refuse else run.refuse_at
     run.limit.deadline = now + order.hold + order.refuse
     run.set_fence(Fence("held"))
+    run.held.set()
     run.switchover.say("writes are held")
 
 
 async def refuse_when_due(run: Run) -> None:
     """Turn the fence from holding to refusing when the hold is over; runs beside the steps before the switch."""
-    while True:
-        await trio.sleep_until(run.refuse_at)
-        if run.fence.state == "held":
-            run.set_fence(Fence("refused"))
-        await trio.sleep_forever()
+    await run.held.wait()
+    await trio.sleep_until(run.refuse_at)
+    if run.fence.state == "held":
+        run.set_fence(Fence("refused"))
 
 
 def holding(run: Run) -> Fence:

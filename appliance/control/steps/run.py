@@ -50,6 +50,8 @@ class Run:
     """Around all steps before the switch; has a deadline once writes are kept from flowing."""
     refuse_at: float = math.inf
     """When held writes begin to be refused."""
+    held: trio.Event = field(default_factory=trio.Event)
+    """Writes have been held for the first time; `refuse_at` is known."""
     started: float = 0.0
     """When the drain began."""
     source_view: ClusterView | None = None
