@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from appliance import __version__
+from appliance.control.failover_watch import Watch
 from appliance.control.faults import LiveFault
 from appliance.control.plane import ControlPlane
 from appliance.control.switchover import Switchover
@@ -15,9 +16,13 @@ from appliance.remote.answers import (
     FaultStatus,
     ListenerStatus,
     LiveFaultStatus,
+    PolicyAnswer,
+    PolicyEventAnswer,
+    PolicyStatus,
     StatusAnswer,
     SwitchoverAnswer,
     VirtualClusterStatus,
+    WatchedCluster,
 )
 from appliance.resources.envelope import parse_address
 from appliance.resources.listener import Listener
@@ -72,7 +77,35 @@ def status_answer(plane: ControlPlane, facts: GatewayFacts, writes_in_flight: Ma
         clusters=[_cluster(name, facts, per_cluster.get(name, 0)) for name in catalogue.clusters],
         listeners=[_listener(each, plane, facts) for each in catalogue.listeners.values()],
         faults=[_live_fault(each) for each in plane.faults.alive()],
+        policies=[policy_status(watch) for watch in plane.failover.all()],
     )
+
+
+def policy_status(watch: Watch) -> PolicyStatus:
+    """Return what a failover policy thinks."""
+    spec = watch.policy.spec
+    return PolicyStatus(
+        name=watch.policy.name,
+        cluster=spec.cluster,
+        decision=watch.decision.action,
+        why=watch.decision.why,
+        clusters=[
+            WatchedCluster(
+                name=name,
+                standing=health.standing,
+                failure=health.failure,
+                exposure=None if name == spec.cluster else watch.exposure(name),
+                lacks="" if name == spec.cluster else watch.lacks(name),
+            )
+            for name, health in watch.health.items()
+        ],
+    )
+
+
+def policy_answer(watch: Watch) -> PolicyAnswer:
+    """Return what a failover policy thinks, and what it saw and did."""
+    events = [PolicyEventAnswer(at=each.at, text=each.text) for each in watch.events]
+    return PolicyAnswer(**dict(policy_status(watch)), events=events)
 
 
 def _cluster(name: str, facts: GatewayFacts, connections: int) -> ClusterStatus:

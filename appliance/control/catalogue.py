@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from appliance.resources.cluster import Cluster
+from appliance.resources.failover_policy import FailoverPolicy
 from appliance.resources.listener import Listener
 from appliance.resources.virtual_cluster import VirtualCluster
 
-Declared = Cluster | Listener | VirtualCluster
+Declared = Cluster | Listener | VirtualCluster | FailoverPolicy
 Identity = tuple[str, str]
 """Kind and name."""
 
@@ -59,6 +60,11 @@ class Catalogue:
     def virtual_clusters(self) -> dict[str, VirtualCluster]:
         """The virtual clusters by name, sorted."""
         return {each.name: each for each in self._sorted() if isinstance(each, VirtualCluster)}
+
+    @property
+    def failover_policies(self) -> dict[str, FailoverPolicy]:
+        """The failover policies by name, sorted."""
+        return {each.name: each for each in self._sorted() if isinstance(each, FailoverPolicy)}
 
     def _sorted(self) -> list[Declared]:
         return [self.resources[identity] for identity in sorted(self.resources)]

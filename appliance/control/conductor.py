@@ -34,10 +34,11 @@ class Conductor:
         signals: Signals,
         data_path: DataPath,
         gauge: Gauge | None,
+        without: frozenset[str] = frozenset(),
     ) -> None:
         self.switchover = switchover
         self._signals = signals
-        self._run = Run(switchover, source, target, signals, data_path, gauge)
+        self._run = Run(switchover, source, target, signals, data_path, gauge, without)
         self._take_back = trio.CancelScope()
         self._cancelled_by = ""
         self._go_on = trio.Event()

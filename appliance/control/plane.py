@@ -15,6 +15,7 @@ import trio
 from appliance.control.catalogue import Catalogue, Declared, identity_of
 from appliance.control.datapath import DataPath, Feed
 from appliance.control.errors import ConflictError, UnfitError, UnknownError
+from appliance.control.failover_watch import FailoverWatches
 from appliance.control.faults import Armed, FaultBoard, LiveFault
 from appliance.control.references import fault_problems, members, problems, referrers
 from appliance.control.snapshots import SnapshotMaker, StandardInterceptors, serving_cluster
@@ -65,6 +66,7 @@ class ControlPlane:
         wrong = problems(self.catalogue)
         if wrong:
             raise UnfitError("the resources do not fit together", wrong)
+        self.failover = FailoverWatches(self, data_path, clocks)
         self.switchovers = Switchovers(self, data_path, clocks, self._kept.switchovers)
         self._publish()
 
@@ -72,6 +74,7 @@ class ControlPlane:
         """Let leases lapse and switchovers proceed, until cancelled."""
         async with trio.open_nursery() as nursery:
             self._nursery = nursery
+            self.failover.adopt(nursery)
             task_status.started()
             while True:
                 self._settle_faults()
@@ -104,8 +107,7 @@ class ControlPlane:
             if wrong:
                 raise UnfitError(f"{resource.kind} {resource.name} is refused", wrong)
             await self._keep(kept)
-            self.catalogue = catalogue
-            self._publish()
+            self._adopt(catalogue)
             return "created" if before is None else "changed"
 
     async def delete(self, kind: str, name: str) -> None:
@@ -120,8 +122,7 @@ class ControlPlane:
                 self.switchovers.refuse_while_switching(name)
                 kept = kept.with_serving(name, None)
             await self._keep(kept)
-            self.catalogue = self.catalogue.without(kind, name)
-            self._publish()
+            self._adopt(self.catalogue.without(kind, name))
 
     # -- who serves
 
@@ -153,6 +154,25 @@ class ControlPlane:
         """Start one switchover of all virtual clusters that a cluster serves. Raises as `start_switchover`."""
         names = self.switchovers.served_by(cluster, to)
         return self.switchovers.start(self.switchovers.order(names, to, **asked), self._nursery)
+
+    def start_switchover_of(self, virtual_clusters: list[str], to: str, **asked: object) -> Switchover:
+        """Start one switchover of these virtual clusters, which one cluster serves. Raises as `start_switchover`."""
+        return self.switchovers.start(self.switchovers.order(virtual_clusters, to, **asked), self._nursery)
+
+    def all_switchovers(self) -> Iterable[Switchover]:
+        """Return the switchover under way and the last ones."""
+        return self.switchovers.all()
+
+    def outage_of(self, cluster: str) -> str | None:
+        """Return the fault that makes a cluster unreachable for a virtual cluster now."""
+        return next(
+            (
+                each.fault.name
+                for each in self.faults.alive()
+                if each.state == "active" and each.fault.spec.outage and each.fault.spec.outage.cluster == cluster
+            ),
+            None,
+        )
 
     async def resume_switchovers(self) -> None:
         """Carry on with what a dead gateway left; to be called once the data path serves."""
@@ -219,6 +239,12 @@ class ControlPlane:
                 log.warning("fault %s: %s", name, now)
         if before != [(each.fault.name, each.state) for each in self.faults.alive()]:
             self._publish()
+
+    def _adopt(self, catalogue: Catalogue) -> None:
+        self.catalogue = catalogue
+        self._publish()
+        if self._nursery is not None:
+            self.failover.adopt(self._nursery)
 
     def _publish(self) -> None:
         self._feed.publish(self._maker.make(self.catalogue, self._kept.serving, self._fences, self.faults))

@@ -51,6 +51,7 @@ async def preflight(
     target: ClusterView,
     gauge: Gauge | None,
     parts: Sequence[PlannedPart],
+    without: frozenset[str] = frozenset(),
 ) -> Findings:
     """Return what was found; problems are in the plan, not raised. `source` None: it is not asked
     (unplanned)."""
@@ -59,8 +60,7 @@ async def preflight(
     found: _Source | None = None
     try:
         with trio.fail_after(SECONDS):
-            all_there = await target.topics()
-            there = replicated(all_there)
+            there = replicated(await target.topics(), without)
             findings += await _leaderless(target, switchover.target)
     except (ClusterUnreachable, trio.TooSlowError) as error:
         findings.append(_unreachable(switchover.target, error))
@@ -68,7 +68,7 @@ async def preflight(
         if source is not None:
             try:
                 with trio.fail_after(SECONDS):
-                    found = await _compare(switchover, source, target, gauge, there, findings)
+                    found = await _compare(switchover, source, target, gauge, there, findings, without)
             except (ClusterUnreachable, trio.TooSlowError) as error:
                 findings.append(_unreachable(switchover.source, error))
     findings += _about_the_order(switchover, gauge)
@@ -96,10 +96,11 @@ async def _compare(
     gauge: Gauge | None,
     there: Topics,
     findings: list[Finding],
+    without: frozenset[str],
 ) -> _Source:
     """Return what is on the source; what the target lacks goes to the findings."""
     everything = await source.topics()
-    here = replicated(everything)
+    here = replicated(everything, without)
     unasked: dict[str, str] = {}
     groups = await _asked(unasked, "groups", source.groups) or []
     committed = await _asked(unasked, "group offsets", lambda: source.committed([each.name for each in groups])) or {}

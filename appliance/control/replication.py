@@ -26,6 +26,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 from appliance.control.datapath import ClusterView, Partition
+from appliance.resources.virtual_cluster import Replication
 
 Topics = Mapping[str, tuple[int, ...]]
 _KEY_HEAD = struct.Struct(">h")
@@ -112,9 +113,9 @@ def lag_by_end(source_end: int, target_end: int) -> int:
     return max(0, source_end - target_end)
 
 
-def replicated(topics: Topics) -> dict[str, tuple[int, ...]]:
-    """Leave out what is not data of the users: internal topics, and MirrorMaker's own."""
-    return {name: partitions for name, partitions in topics.items() if not _internal(name)}
+def replicated(topics: Topics, without: frozenset[str] = frozenset()) -> dict[str, tuple[int, ...]]:
+    """Leave out what is not data of the users: internal topics, MirrorMaker's own, and those `without`."""
+    return {name: partitions for name, partitions in topics.items() if not _internal(name) and name not in without}
 
 
 def _internal(topic: str) -> bool:
@@ -241,6 +242,17 @@ class MirrorMakerGauge:
                 self._syncs.pop(partition, None)
             else:
                 self._syncs[partition] = sync
+
+
+def gauge_for(replication: Replication, target: str) -> Gauge | None:
+    """Return how the lag of a cluster behind another is measured; None where it is not."""
+    match replication:
+        case "mirrormaker":
+            return MirrorMakerGauge(target)
+        case "byte-preserving":
+            return BytePreservingGauge()
+        case _:
+            return None
 
 
 def lagging(lags: Iterable[Lag]) -> list[Lag]:

@@ -27,6 +27,7 @@ from appliance.control.errors import StateError
 from appliance.control.references import members, problems
 from appliance.control.switchover import KeptSwitchover
 from appliance.resources.cluster import Cluster
+from appliance.resources.failover_policy import FailoverPolicy
 from appliance.resources.listener import Listener
 from appliance.resources.virtual_cluster import VirtualCluster
 
@@ -43,7 +44,7 @@ class Change(BaseModel):
     name: str
     declared: str | None
     """Digest of what the files said when the change was made; None: nothing."""
-    resource: Annotated[Cluster | Listener | VirtualCluster, Field(discriminator="kind")] | None
+    resource: Annotated[Cluster | Listener | VirtualCluster | FailoverPolicy, Field(discriminator="kind")] | None
 
 
 class Kept(BaseModel):

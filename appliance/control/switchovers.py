@@ -13,8 +13,8 @@ from appliance.control.catalogue import Catalogue
 from appliance.control.conductor import Conductor
 from appliance.control.datapath import DataPath
 from appliance.control.errors import ConflictError, StateError, UnfitError, UnknownError
-from appliance.control.references import members
-from appliance.control.replication import BytePreservingGauge, Gauge, MirrorMakerGauge
+from appliance.control.references import canary_topics, members
+from appliance.control.replication import Gauge, gauge_for
 from appliance.control.snapshots import target_of
 from appliance.control.statedir import SWITCHOVERS_KEPT, Kept
 from appliance.control.switchover import AT_RESTART, Clocks, KeptSwitchover, Order, Switchover
@@ -224,6 +224,7 @@ class Switchovers:
             signals=self,
             data_path=self._data_path,
             gauge=gauge,
+            without=canary_topics(self._holder.catalogue),
         )
 
     async def _conduct(self, switchover: Switchover, conduct: Callable[[], Awaitable[None]]) -> None:
@@ -260,19 +261,13 @@ class Switchovers:
                 f"{names} say different things of how {order.source} is replicated to {order.target}",
                 [f"spec.replication: expected the same, found {', '.join(sorted(ways))}"],
             )
-        match ways.pop():
-            case "mirrormaker":
-                return MirrorMakerGauge(order.target)
-            case "byte-preserving":
-                return BytePreservingGauge()
-            case _:
-                raise UnfitError(
-                    f"the lag of {names} cannot be measured: its replication is none",
-                    [
-                        "leave_records_behind: say true (--leave-records-behind) to switch and leave what is not "
-                        "replicated"
-                    ],
-                )
+        gauge = gauge_for(ways.pop(), order.target)
+        if gauge is None:
+            raise UnfitError(
+                f"the lag of {names} cannot be measured: its replication is none",
+                ["leave_records_behind: say true (--leave-records-behind) to switch and leave what is not replicated"],
+            )
+        return gauge
 
     def _virtual_cluster(self, name: str) -> VirtualCluster:
         found = self._holder.catalogue.virtual_clusters.get(name)

@@ -301,6 +301,41 @@ class LiveFaultStatus(_Answer):
     fired: int
 
 
+class WatchedCluster(_Answer):
+    """A cluster as a failover policy sees it."""
+
+    name: str
+    standing: Literal["unknown", "healthy", "unhealthy"]
+    failure: str = ""
+    """Why the last try of the canary failed; empty: it did not."""
+    exposure: float | None = None
+    """Seconds of writes that a successor may lack; null: never measured, or it is the watched cluster itself."""
+    lacks: str = ""
+    """What a successor lacked at the last look; empty: nothing."""
+
+
+class PolicyStatus(_Answer):
+    """What a failover policy thinks."""
+
+    name: str
+    cluster: str
+    decision: Literal["none", "alert", "switch"]
+    why: str
+    clusters: list[WatchedCluster]
+    """The watched one first."""
+
+
+class PolicyEventAnswer(_Answer):
+    at: str
+    text: str
+
+
+class PolicyAnswer(PolicyStatus):
+    """The same, with what it saw and did since the gateway started or the policy was changed."""
+
+    events: list[PolicyEventAnswer] = Field(default_factory=list)
+
+
 class StatusAnswer(_Answer):
     """The whole gateway at a glance."""
 
@@ -312,3 +347,4 @@ class StatusAnswer(_Answer):
     listeners: list[ListenerStatus]
     faults: list[LiveFaultStatus]
     """Pending and active ones."""
+    policies: list[PolicyStatus] = Field(default_factory=list)

@@ -20,6 +20,7 @@ from appliance.remote.answers import (
     Applied,
     FaultAnswer,
     FaultList,
+    PolicyAnswer,
     ProblemDetails,
     ResourceList,
     StatusAnswer,
@@ -154,6 +155,10 @@ class ControlApi:
     async def continue_switchover(self, id_: str) -> SwitchoverAnswer:
         """Let a switchover go on from its pause. Refused (409) where it does not pause."""
         return await self._ask("POST", f"/v1/switchovers/{id_}/continue", SwitchoverAnswer)
+
+    async def policy(self, name: str) -> PolicyAnswer:
+        """Return what a failover policy thinks, and what it saw and did."""
+        return await self._ask("GET", f"/v1/failoverpolicies/{name}/status", PolicyAnswer)
 
     async def status(self) -> StatusAnswer:
         """Return the whole gateway at a glance."""

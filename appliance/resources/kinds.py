@@ -7,16 +7,18 @@ from typing import Annotated
 from pydantic import Field
 
 from appliance.resources.cluster import Cluster
+from appliance.resources.failover_policy import FailoverPolicy
 from appliance.resources.fault import Fault
 from appliance.resources.listener import Listener
 from appliance.resources.virtual_cluster import VirtualCluster
 
-Resource = Annotated[Cluster | Listener | VirtualCluster | Fault, Field(discriminator="kind")]
+Resource = Annotated[Cluster | Listener | VirtualCluster | FailoverPolicy | Fault, Field(discriminator="kind")]
 
 PLURALS: dict[str, str] = {
     "clusters": "Cluster",
     "listeners": "Listener",
     "virtualclusters": "VirtualCluster",
+    "failoverpolicies": "FailoverPolicy",
     "faults": "Fault",
 }
 """The word in a URL or on the command line -> the kind."""

@@ -45,6 +45,8 @@ class Run:
     signals: Signals
     data_path: DataPath
     gauge: Gauge | None
+    without: frozenset[str] = frozenset()
+    """Topics that are not replicated, because each cluster has its own: canaries'."""
     fence: Fence = OPEN
     limit: trio.CancelScope = field(default_factory=trio.CancelScope)
     """Around all steps before the switch; has a deadline once writes are kept from flowing."""
