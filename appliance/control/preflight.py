@@ -33,6 +33,8 @@ class Findings:
     plan: Plan
     topics: dict[str, tuple[int, ...]]
     transactions_known: bool = False
+    groups_known: bool = False
+    """Groups and what they have committed could be asked for on both sides."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,7 @@ class _Source:
     groups: tuple[PlannedGroup, ...]
     transactions: tuple[PlannedTransaction, ...] | None
     lag: int | None
+    groups_known: bool
 
 
 async def preflight(
@@ -86,7 +89,7 @@ async def preflight(
         found.groups[:_GROUPS_SHOWN] if found else (),
         transactions or (),
     )
-    return Findings(plan, topics, transactions is not None)
+    return Findings(plan, topics, transactions is not None, found is not None and found.groups_known)
 
 
 async def _compare(
@@ -131,7 +134,8 @@ async def _compare(
             )
             for each in transactions
         )
-    return _Source(here, _planned_groups(groups, committed, ends), planned, lag)
+    groups_known = not {"groups", "group offsets"} & {*unasked, *theirs_unasked}
+    return _Source(here, _planned_groups(groups, committed, ends), planned, lag, groups_known)
 
 
 async def _inventory(

@@ -157,6 +157,15 @@ async def test_groups_that_are_not_synced_do_not_forbid_the_switch(world: World,
     assert switchover.history[4].detail == "0 of 1 positions of groups are exact, 1 cannot be told"
 
 
+async def test_groups_that_cannot_be_asked_for_are_not_compared(world: World, autojump_clock: MockClock):
+    world.cluster("standby").mute = {"committed"}
+    async with running_plane(world) as plane:
+        switchover = plane.start_switchover("orders", "standby")
+        await until(lambda: switchover.over)
+    assert switchover.state == "done"
+    assert switchover.history[4].detail == "not compared: groups could not be asked for"
+
+
 async def test_byte_preserving_replication_keeps_positions(world: World, autojump_clock: MockClock):
     primary, standby = world.cluster("primary"), world.cluster("standby")
     standby.logs["payments", 0] = (0, 10)

@@ -4,11 +4,9 @@
 from __future__ import annotations
 
 import pytest
-import trio
 from trio.testing import MockClock
 
 from appliance.control.errors import ConflictError, UnfitError, UnknownError
-from appliance.gateway.errors import ClusterUnreachable
 from tests.control.world import ORDERS, World, running_plane, until
 
 TWO = (
@@ -169,17 +167,12 @@ async def test_writes_that_nobody_answered_are_told_as_indeterminate(world: Worl
 
 
 @pytest.mark.parametrize("state", ["transactions", "drain", "groups"])
-async def test_a_target_that_dies_is_rolled_back_or_told(world: World, autojump_clock: MockClock, state: str):
+async def test_a_target_that_dies_is_not_switched_to(world: World, autojump_clock: MockClock, state: str):
     async with running_plane(world) as plane:
         switchover = plane.start_switchover("orders", "standby", pause_before=(state,))
         await until(lambda: switchover.paused_before is not None)
         world.cluster("standby").reachable = False
         plane.switchovers.go_on(switchover)
-        await trio.sleep(1)
-        world.move_error = ClusterUnreachable("cluster standby cannot be reached")
         await until(lambda: switchover.over)
-    if state == "groups":  # groups' offsets are not worth a roll-back; that the target does not answer is told
-        assert switchover.state == "failed"
-    else:
-        assert switchover.detail == "cluster standby cannot be reached; primary serves as before"
+    assert switchover.detail == "cluster standby cannot be reached; primary serves as before"
     assert not world.snapshot.routes["orders"].fenced

@@ -10,7 +10,6 @@ from appliance.control.datapath import ClusterView, Partition
 from appliance.control.replication import Gauge
 from appliance.control.steps.run import Run
 from appliance.control.switchover import GroupPosition
-from appliance.gateway.errors import ClusterUnreachable
 
 EVERY = 0.2
 KEPT = 500
@@ -18,21 +17,21 @@ KEPT = 500
 
 
 async def sync_groups(run: Run) -> None:
-    """Wait a while for the groups' offsets on the target; tell which are behind, and go on."""
+    """Wait a while for the groups' offsets on the target; tell which are behind, and go on. Raises ClusterUnreachable:
+    a target that does not answer now is not switched to."""
     switchover = run.switchover
-    if run.gauge is None or run.ends is None:
-        switchover.say("not compared: replication is not measured")
+    await run.both[1].describe()
+    if run.gauge is None or run.ends is None or not run.found.groups_known:
+        why = "groups could not be asked for" if run.gauge is not None else "replication is not measured"
+        switchover.say(f"not compared: {why}")
         return
-    try:
-        with trio.move_on_after(switchover.order.sync_groups):
-            while True:
-                switchover.groups = await measure(run.gauge, *run.both, run.found.topics)
-                switchover.say(in_words(switchover.groups))
-                if not any(each.behind != 0 for each in switchover.groups):
-                    return
-                await trio.sleep(EVERY)
-    except ClusterUnreachable as error:
-        switchover.say(f"not compared: {error}")
+    with trio.move_on_after(switchover.order.sync_groups):
+        while True:
+            switchover.groups = await measure(run.gauge, *run.both, run.found.topics)
+            switchover.say(in_words(switchover.groups))
+            if not any(each.behind != 0 for each in switchover.groups):
+                return
+            await trio.sleep(EVERY)
 
 
 async def measure(
