@@ -187,7 +187,15 @@ class Switchovers:
             )
         elif gone:
             switchover.enter("failed", f"the gateway ended at step {state}, and {', '.join(gone)} is not declared now")
+        elif astray := [each for each in switchover.virtual_clusters if not self._is_served(each, switchover.target)]:
+            serves = ", ".join(f"{self._holder.serving(each)} serves {each}" for each in astray)
+            switchover.enter(
+                "failed", f"the gateway ended at step {state}, and the files say something else by now: {serves}"
+            )
         log.warning("switchover %s was open at step %s: %s", switchover.id, state, AT_RESTART[state])
+
+    def _is_served(self, virtual_cluster: str, cluster: str) -> bool:
+        return self._holder.serving(virtual_cluster) == cluster
 
     # -- what conductors signal
 

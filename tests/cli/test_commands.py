@@ -118,6 +118,21 @@ def test_a_switchover_to_who_serves(gateway: Served):
     assert tidegate(gateway, "switchover", "orders", "--to", "primary", "--no-wait").exit_code == 0
 
 
+def test_what_switchovers_there_were(gateway: Served):
+    tidegate(gateway, "switchover", "start", "orders", "--to", "standby")
+    result = tidegate(gateway, "switchover", "history")
+    assert result.exit_code == 0
+    assert "orders" in result.stdout
+    assert "rolled-back" in result.stdout
+    name = result.stdout.splitlines()[1].split()[0]
+    one = tidegate(gateway, "switchover", "history", "--id", name)
+    assert one.stdout.startswith(f"{name}: orders from primary to ")
+    assert "plan: primary -> standby" in one.stdout
+    assert tidegate(gateway, "switchover", "cancel", "orders").stderr.startswith("error: switchover ")
+    assert "does not pause" in tidegate(gateway, "switchover", "continue", name).stderr
+    assert "say a virtual cluster, or --all-of" in tidegate(gateway, "switchover", "--to", "standby").stderr
+
+
 def test_status(gateway: Served):
     result = tidegate(gateway, "status")
     assert result.exit_code == 0

@@ -127,15 +127,14 @@ async def test_groups_are_waited_for_and_compared(world: World, autojump_clock: 
     primary, standby = world.cluster("primary"), world.cluster("standby")
     primary.group_list = [Group("billing", "classic", "Stable", ("billing-1", "billing-2"))]
     primary.commits["billing"] = {("payments", 0): 9}
+    standby.commits["billing"] = {("payments", 0): 2}
     async with running_plane(world) as plane:
         switchover = plane.start_switchover("orders", "standby", sync_groups=5.0)
         await trio.sleep(1)
         assert (switchover.state, switchover.detail) == (
-            "groups", "0 of 1 positions of groups are exact, 1 are absent: there the reset policy decides",
-        )  # fmt: skip
-        standby.commits["billing"] = {("payments", 0): 2}
-        await trio.sleep(1)
-        assert switchover.detail == "0 of 1 positions of groups are exact, 1 are off, by 1 records in all"
+            "groups",
+            "0 of 1 positions of groups are exact, 1 are behind, by 1 records in all",
+        )
         standby.commits["billing"] = {("payments", 0): 3}  # the sync says 8 -> 2
         await until(lambda: switchover.over)
     assert switchover.groups == [GroupPosition("billing", "payments", 0, 9, 3, 0)]
@@ -155,6 +154,26 @@ async def test_groups_that_are_not_synced_do_not_forbid_the_switch(world: World,
     assert switchover.state == "done"
     assert switchover.groups == [GroupPosition("billing", "payments", 0, 3, 0, None)]
     assert switchover.history[4].detail == "0 of 1 positions of groups are exact, 1 cannot be told"
+
+
+@pytest.mark.parametrize(
+    ("there", "said"),
+    [
+        ({}, "0 of 1 positions of groups are exact, 1 are absent: there the reset policy decides"),
+        ({("payments", 0): 4}, "0 of 1 positions of groups are exact, 1 are AHEAD, by 1 records that would be skipped"),
+    ],
+)
+async def test_positions_that_no_waiting_mends_are_told(
+    world: World, autojump_clock: MockClock, there: dict[tuple[str, int], int], said: str
+):
+    primary = world.cluster("primary")
+    primary.group_list = [Group("billing", "classic", "Stable")]
+    primary.commits["billing"] = {("payments", 0): 9}
+    world.cluster("standby").commits["billing"] = there
+    async with running_plane(world) as plane:
+        switchover = plane.start_switchover("orders", "standby", sync_groups=1.0)
+        await until(lambda: switchover.over)
+    assert switchover.history[4].detail == said
 
 
 async def test_groups_that_cannot_be_asked_for_are_not_compared(world: World, autojump_clock: MockClock):

@@ -127,6 +127,14 @@ async def test_what_is_not_declared_any_more_cannot_be_carried_on(
     assert "orders is not declared now" in switchover.detail
 
 
+async def test_files_that_say_something_else_by_now_are_told(world: World, state: StateDir, autojump_clock: MockClock):
+    await killed_in(world, state, "move")
+    plane = make_plane(World(), ORDERS.replace("standbys: [standby], ", ""), state=state)
+    (switchover,) = plane.switchovers.all()
+    assert switchover.state == "failed"
+    assert switchover.detail.endswith("the files say something else by now: primary serves orders")
+
+
 async def test_the_last_switchovers_are_remembered(world: World, state: StateDir, autojump_clock: MockClock):
     async with running_plane(world, state=state) as plane:
         there = plane.start_switchover("orders", "standby")

@@ -25,11 +25,13 @@ async def sync_groups(run: Run) -> None:
         why = "groups could not be asked for" if run.gauge is not None else "replication is not measured"
         switchover.say(f"not compared: {why}")
         return
+    switchover.say("not waited for")
     with trio.move_on_after(switchover.order.sync_groups):
         while True:
             switchover.groups = await measure(run.gauge, *run.both, run.found.topics)
             switchover.say(in_words(switchover.groups))
-            if not any(each.behind != 0 for each in switchover.groups):
+            # What is absent, or cannot be told, does not become exact by waiting: preflight has warned of it.
+            if not any((each.behind or 0) > 0 for each in switchover.groups):
                 return
             await trio.sleep(EVERY)
 
@@ -66,11 +68,14 @@ def in_words(positions: list[GroupPosition]) -> str:
         return "no group has committed offsets"
     absent = sum(each.on_target is None for each in positions)
     unknown = sum(each.behind is None for each in positions) - absent
-    behind = [each.behind for each in positions if each.behind]
-    exact = len(positions) - absent - unknown - len(behind)
+    behind = [each.behind for each in positions if each.behind and each.behind > 0]
+    ahead = [-each.behind for each in positions if each.behind and each.behind < 0]
+    exact = len(positions) - absent - unknown - len(behind) - len(ahead)
     words = [f"{exact} of {len(positions)} positions of groups are exact"]
     if behind:
-        words.append(f"{len(behind)} are off, by {sum(behind)} records in all")
+        words.append(f"{len(behind)} are behind, by {sum(behind)} records in all")
+    if ahead:
+        words.append(f"{len(ahead)} are AHEAD, by {sum(ahead)} records that would be skipped")
     if absent:
         words.append(f"{absent} are absent: there the reset policy decides")
     if unknown:
