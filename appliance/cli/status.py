@@ -29,6 +29,9 @@ def _print_virtual_clusters(answer: StatusAnswer) -> None:
         switchover = f"{vc.switchover_id} {vc.switchover}" if vc.switchover_id else "-"
         rows.add_row(vc.name, vc.serving, _WRITES[vc.fence], str(vc.connections), str(vc.writes_in_flight), switchover)
     out().print(rows)
+    for vc in answer.virtual_clusters:
+        if vc.switchover_detail:
+            out().print(f"{vc.switchover_id} of {vc.name}: {vc.switchover_detail}")
 
 
 def _print_addresses(answer: StatusAnswer) -> None:
@@ -63,9 +66,6 @@ def _print_policies(answer: StatusAnswer) -> None:
 
 
 def _print_remarks(answer: StatusAnswer) -> None:
-    for vc in answer.virtual_clusters:
-        if vc.switchover_detail:
-            err().print(f"{vc.switchover_id} of {vc.name}: {vc.switchover_detail}")
     for cluster in answer.clusters:
         if cluster.error:
             err().print(cluster.error)

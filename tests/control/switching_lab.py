@@ -97,6 +97,11 @@ spec:
     def switchover(self) -> SwitchoverAnswer:
         return self.ask(lambda api: api.switchover("orders"))
 
+    def go_on(self) -> SwitchoverAnswer:
+        """Let the switchover go on from its pause."""
+        name = self.switchover().id
+        return self.ask(lambda api: api.continue_switchover(name))
+
     def wait(self, condition: Callable[[SwitchoverAnswer], bool]) -> SwitchoverAnswer:
         """Return the switchover once it is so."""
         wait_until(lambda: condition(self.switchover()), lambda: f"{self.switchover()}\n{self.log}")

@@ -95,7 +95,7 @@ def test_mirrormaker_is_killed_in_the_drain(lab: BlockingLab, gateway: GatewayOn
     lab.stop_replication(kill=True)
     writer.send(50)
     writer.flush()
-    switchover = gateway.ask(lambda api: api.continue_switchover(gateway.switchover().id))
+    switchover = gateway.go_on()
     over = gateway.wait(lambda each: each.over)
     assert (over.id, over.state) == (switchover.id, "rolled-back")
     assert over.detail == f"not drained within 5s: {topic}/0: 50 records; primary serves as before"
@@ -113,7 +113,7 @@ def test_the_standby_is_killed_in_the_drain(lab: BlockingLab, gateway: GatewayOn
     start(gateway, pause_before=[step])
     gateway.wait(lambda each: each.paused_before == step)
     lab.clusters["standby"].kill()
-    gateway.ask(lambda api: api.continue_switchover(gateway.switchover().id))
+    gateway.go_on()
     over = gateway.wait(lambda each: each.over)
     assert over.state == "rolled-back"
     assert over.detail.endswith("; primary serves as before")
