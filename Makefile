@@ -3,11 +3,13 @@ PYTHON   ?= python3
 SCENARIO ?= scenarios/planned-switch.yaml
 LAB      ?= auto
 OUT      ?= reports/out
+FRAMES   ?= 1000000
+SEED     ?=
 BIN      := .venv/bin
 STAMP    := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock lint format test drill bench clean
+.PHONY: help setup lock lint format test drill bench fuzz clean
 
 help: ## list what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -44,6 +46,9 @@ drill: $(STAMP) ## run SCENARIO=... on LAB=auto|apache|embedded|docker
 
 bench: $(STAMP) ## direct, bare relay and gateway side by side
 	$(BIN)/python -m tests.bench
+
+fuzz: $(STAMP) ## FRAMES=1000000 damaged frames and handshakes; SEED=... repeats a run
+	$(BIN)/python -m tests.fuzz --frames $(FRAMES) $(if $(SEED),--seed $(SEED))
 
 clean: ## remove what was made here (caches of the user stay)
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache reports/out

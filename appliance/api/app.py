@@ -47,7 +47,7 @@ def make_api(plane: ControlPlane, data_path: DataPath, ready: Callable[[], bool]
     answer_problems(api)
     token = [Depends(_TOKEN)]
     api.include_router(switchover_routes(plane), dependencies=token)
-    api.include_router(fault_routes(plane), dependencies=token)
+    api.include_router(fault_routes(plane, data_path), dependencies=token)
     api.include_router(health_routes(plane, data_path, ready))
     api.include_router(resource_routes(plane), dependencies=token)
     return api

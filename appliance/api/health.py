@@ -28,8 +28,9 @@ def health_routes(plane: ControlPlane, data_path: DataPath, ready: Callable[[], 
     @router.get("/v1/status", operation_id="status")
     async def status() -> StatusAnswer:
         """Return the whole gateway at a glance."""
+        await data_path.refresh()
         writes = {name: data_path.writes_in_flight(name) for name in plane.catalogue.virtual_clusters}
-        return status_answer(plane, data_path.facts(), writes)
+        return status_answer(plane, data_path.facts(), writes, data_path.workers())
 
     @router.get("/v1/failoverpolicies/{name}/status", operation_id="policyStatus")
     async def of_policy(name: str) -> PolicyAnswer:

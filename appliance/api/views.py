@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from appliance import __version__
+from appliance.control.armoury import FaultCounts
+from appliance.control.datapath import WorkerFacts
 from appliance.control.failover_watch import Watch
 from appliance.control.faults import LiveFault
 from appliance.control.plane import ControlPlane
@@ -23,20 +25,21 @@ from appliance.remote.answers import (
     SwitchoverAnswer,
     VirtualClusterStatus,
     WatchedCluster,
+    WorkerStatus,
 )
 from appliance.resources.envelope import parse_address
 from appliance.resources.listener import Listener
+from appliance.resources.units import format_duration
 
 
-def fault_answer(live: LiveFault) -> FaultAnswer:
+def fault_answer(live: LiveFault, counts: FaultCounts) -> FaultAnswer:
     """Return a fault with its counters."""
-    counters = live.armed.counters
     status = FaultStatus(
         state=live.state,
-        matched=counters.matched,
-        fired=counters.fired,
-        skipped=dict(counters.skipped),
-        clients=sorted(counters.clients),
+        matched=counts.matched,
+        fired=counts.fired,
+        skipped=dict(counts.skipped),
+        clients=sorted(counts.clients),
     )
     return FaultAnswer(metadata=live.fault.metadata, spec=live.fault.spec, status=status)
 
@@ -46,7 +49,12 @@ def switchover_answer(switchover: Switchover) -> SwitchoverAnswer:
     return SwitchoverAnswer.model_validate(switchover, from_attributes=True)
 
 
-def status_answer(plane: ControlPlane, facts: GatewayFacts, writes_in_flight: Mapping[str, int]) -> StatusAnswer:
+def status_answer(
+    plane: ControlPlane,
+    facts: GatewayFacts,
+    writes_in_flight: Mapping[str, int],
+    workers: Iterable[WorkerFacts],
+) -> StatusAnswer:
     """Return the whole gateway at a glance."""
     catalogue = plane.catalogue
     per_virtual_cluster: dict[str, int] = {}
@@ -73,11 +81,24 @@ def status_answer(plane: ControlPlane, facts: GatewayFacts, writes_in_flight: Ma
     return StatusAnswer(
         version=__version__,
         snapshot=facts.snapshot_version,
+        published=plane.version,
+        workers=[_worker(each) for each in workers],
         virtual_clusters=virtual_clusters,
         clusters=[_cluster(name, facts, per_cluster.get(name, 0)) for name in catalogue.clusters],
         listeners=[_listener(each, plane, facts) for each in catalogue.listeners.values()],
-        faults=[_live_fault(each) for each in plane.faults.alive()],
+        faults=[_live_fault(each, plane.fault_counts(each)) for each in plane.faults.alive()],
         policies=[policy_status(watch) for watch in plane.failover.all()],
+    )
+
+
+def _worker(facts: WorkerFacts) -> WorkerStatus:
+    return WorkerStatus(
+        number=facts.number,
+        pid=facts.pid,
+        snapshot=facts.edition,
+        connections=facts.connections,
+        uptime=format_duration(round(facts.uptime)),
+        restarts=facts.restarts,
     )
 
 
@@ -149,11 +170,11 @@ def _closed(bootstrap: tuple[str, int], facts: GatewayFacts) -> list[str]:
     return [f"{bootstrap[0]}:{bootstrap[1]} is not open: the log says why"]
 
 
-def _live_fault(live: LiveFault) -> LiveFaultStatus:
+def _live_fault(live: LiveFault, counts: FaultCounts) -> LiveFaultStatus:
     return LiveFaultStatus(
         name=live.fault.name,
         type=live.fault.spec.type,
         virtual_cluster=live.fault.spec.virtual_cluster,
         state=live.state,
-        fired=live.armed.counters.fired,
+        fired=counts.fired,
     )

@@ -2,16 +2,25 @@
 
 A decision is a function of (seed, fault, client id, ordinal): the same requests in the same order are struck again. How
 the requests of several live clients interleave is not in anyone's hand, and does not enter.
+
+Where several processes serve, `first`, `nth` and `every` go by one count for all of them, which is handed in: with
+`first: 3` three requests are struck, however many processes there are. A chance is decided in each process by what it
+sees: each request has the chance that was asked for, but which process a connection falls to is in nobody's hand.
 """
 
 from __future__ import annotations
 
 import fnmatch
+import itertools
 import random
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from appliance.resources.fault import Select, Trigger
+
+Count = Callable[[], int]
+"""Counts one more matching request; returns how many there have been, this one included."""
 
 
 @dataclass
@@ -27,14 +36,18 @@ class Counters:
 
 
 class Aim:
-    """Decides for each request whether it is struck; one per fault, shared by all connections."""
+    """Decides for each request whether it is struck; one per fault, shared by all connections.
 
-    def __init__(self, name: str, select: Select, trigger: Trigger, seed: int) -> None:
+    `count` is what `first`, `nth` and `every` go by; absent: what this process sees.
+    """
+
+    def __init__(self, name: str, select: Select, trigger: Trigger, seed: int, count: Count | None = None) -> None:
         self.counters = Counters()
         self._name = name
         self._select = select
         self._trigger = trigger
         self._seed = seed
+        self._count = itertools.count(1).__next__ if count is None else count
         self._ordinals: Counter[str] = Counter()
 
     def fits_client(self, client_id: str) -> bool:
@@ -58,11 +71,11 @@ class Aim:
         self._ordinals[client_id] += 1
         trigger = self._trigger
         if trigger.first is not None:
-            return self.counters.matched <= trigger.first
+            return self._count() <= trigger.first
         if trigger.nth is not None:
-            return self.counters.matched == trigger.nth
+            return self._count() == trigger.nth
         if trigger.every is not None:
-            return self.counters.matched % trigger.every == 0
+            return self._count() % trigger.every == 0
         if trigger.probability is not None:
             return self.generator(client_id).random() < trigger.probability
         return True

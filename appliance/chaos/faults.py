@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from appliance.chaos.aim import Aim, Counters
+from appliance.chaos.aim import Aim, Count, Counters
 from appliance.chaos.api_error import ApiError
 from appliance.chaos.latency import Latency
 from appliance.chaos.legality import LEGAL, error_named, names
@@ -26,12 +26,13 @@ class ArmedFault:
     outage: Outage | None
 
 
-def arm(name: str, spec: FaultSpec) -> ArmedFault:
-    """Make the fault ready. Raises ValueError, naming all that is wrong, where no broker could cause it."""
+def arm(name: str, spec: FaultSpec, count: Count | None = None) -> ArmedFault:
+    """Make the fault ready; `count` as in Aim. Raises ValueError, naming all that is wrong, where no broker could cause
+    it."""
     problems = _problems(spec)
     if problems:
         raise ValueError("; ".join(problems))
-    aim = Aim(name, spec.select, spec.trigger, spec.seed)
+    aim = Aim(name, spec.select, spec.trigger, spec.seed, count)
     after = spec.apply == "after"
     interceptor: Interceptor | None = None
     outage: Outage | None = None

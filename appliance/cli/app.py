@@ -21,6 +21,8 @@ _MODULES = {
     "delete": "resources",
     "switchover": "switchover",
     "status": "status",
+    "user": "users",
+    "certs": "certs",
     "lab": "lab",
     "drill": "drill",
 }

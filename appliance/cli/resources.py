@@ -25,9 +25,10 @@ from appliance.resources.fault import Fault
 from appliance.resources.kinds import Resource
 from appliance.resources.listener import Listener
 from appliance.resources.units import format_duration
+from appliance.resources.user import User
 from appliance.resources.virtual_cluster import VirtualCluster
 
-_ORDER = ("Cluster", "VirtualCluster", "Listener", "FailoverPolicy", "Fault")
+_ORDER = ("User", "TokenRevocation", "Cluster", "VirtualCluster", "Listener", "FailoverPolicy", "Fault")
 """What is referred to comes before what refers to it."""
 
 
@@ -40,11 +41,16 @@ class Output(StrEnum):
 
 
 def apply(
-    files: Annotated[Path, typer.Option("--file", "-f", metavar="DIR|FILE", help="Resources to create or change.")],
+    files: Annotated[
+        Path,
+        typer.Option("--file", "-f", metavar="DIR|FILE|-", help="Resources to create or change; -: standard input."),
+    ],
     api: ApiOption = DEFAULT_API,
     token_file: TokenFileOption = None,
 ) -> None:
     """Create or change resources; arm faults."""
+    if files == Path("-"):
+        files = Path("/dev/stdin")
     if not files.exists():
         raise BadInputError(f"-f {files}: there is no such file or folder")
     resources = sorted(load_resources(files), key=lambda each: (_ORDER.index(each.kind), each.name))
@@ -66,7 +72,12 @@ def apply(
 
 
 def get(
-    kind: Annotated[str, typer.Argument(help="clusters, listeners, virtualclusters, failoverpolicies or faults.")],
+    kind: Annotated[
+        str,
+        typer.Argument(
+            help="clusters, listeners, virtualclusters, users, tokenrevocations, failoverpolicies or faults."
+        ),
+    ],
     name: Annotated[str | None, typer.Argument(help="One of them; all where absent.")] = None,
     output: Annotated[Output, typer.Option("--output", "-o", help="How to write them.")] = Output.TABLE,
     api: ApiOption = DEFAULT_API,
@@ -93,7 +104,10 @@ def get(
 
 
 def delete(
-    kind: Annotated[str, typer.Argument(help="cluster, listener, virtualcluster, failoverpolicy or fault.")],
+    kind: Annotated[
+        str,
+        typer.Argument(help="cluster, listener, virtualcluster, user, tokenrevocation, failoverpolicy or fault."),
+    ],
     name: Annotated[str | None, typer.Argument(help="Which one.")] = None,
     every: Annotated[bool, typer.Option("--all", help="Only for faults: end all of them at once.")] = False,
     api: ApiOption = DEFAULT_API,
@@ -154,6 +168,14 @@ def _row(resource: Resource | FaultAnswer) -> dict[str, str]:
                 "ACTION": policy.action,
                 "RPO": format_duration(policy.rpo),
                 "HOLD DOWN": format_duration(policy.hold_down),
+            }
+        case User(spec=spec):
+            return {
+                "NAME": resource.name,
+                "USERNAME": resource.username,
+                "ENABLED": "yes" if spec.enabled else "no",
+                "MECHANISMS": ",".join((*sorted(spec.scram), *(["PLAIN"] if spec.scram or spec.scrypt else []))) or "-",
+                "GROUPS": ",".join(spec.groups) or "-",
             }
         case FaultAnswer(spec=fault, status=status):
             return {

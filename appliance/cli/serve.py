@@ -15,7 +15,7 @@ from appliance.api.token import checked_token, kept_token, read_token
 from appliance.cli.connection import DEFAULT_API, TOKEN_VARIABLE
 from appliance.cli.endings import INTERRUPTED, BadInputError
 from appliance.cli.places import default_state_dir
-from appliance.cli.serving import ApiChoice, Interrupted, serve_until_told
+from appliance.cli.serving import ApiChoice, Interrupted, Processes, serve_until_told
 from appliance.control.catalogue import Declared
 from appliance.control.statedir import StateDir
 from appliance.resources.cluster import Cluster, ClusterSpec
@@ -59,6 +59,15 @@ def serve(
     ready_file: Annotated[
         Path | None, typer.Option("--ready-file", metavar="FILE", help="Written (JSON) when everything is open.")
     ] = None,
+    workers: Annotated[
+        int, typer.Option("--workers", metavar="N", min=1, help="Processes that serve clients, for as many cores.")
+    ] = 1,
+    drain: Annotated[
+        float,
+        typer.Option(
+            "--drain", metavar="SECONDS", min=0, help="At SIGTERM: how long letting go of the clients may take."
+        ),
+    ] = 10.0,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log more.")] = False,
 ) -> None:
     """Run the gateway until Ctrl-C or SIGTERM."""
@@ -80,7 +89,8 @@ def serve(
             assert directory is not None
             token, token_file = kept_token(directory)
         choice = ApiChoice(address, token, token_file) if address is not None and token is not None else None
-        trio.run(serve_until_told, declared, choice, directory if keeps else None, ready_file)
+        processes = Processes(workers, drain, verbose)
+        trio.run(serve_until_told, declared, choice, directory if keeps else None, ready_file, processes)
     except Interrupted:
         raise typer.Exit(INTERRUPTED) from None
     finally:

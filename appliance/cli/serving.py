@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Protocol
 
 import trio
 
 from appliance.api.errors import ApiPortError
 from appliance.chaos.faults import arm
 from appliance.cli.terminal import out
+from appliance.control.armoury import Armoury
 from appliance.control.catalogue import Declared
+from appliance.control.datapath import DataPath
 from appliance.control.errors import ControlError
+from appliance.control.one_process import OneProcess
 from appliance.control.plane import ControlPlane
+from appliance.control.snapshots import SnapshotMaker
 from appliance.control.statedir import StateDir
 from appliance.control.switchover import Clocks
 from appliance.gateway.errors import GatewayError
@@ -41,26 +47,52 @@ class ApiChoice:
     token_file: Path | None
 
 
+@dataclass(frozen=True)
+class Processes:
+    """In how many processes to serve, and how long they may take to let go of their clients."""
+
+    workers: int
+    drain: float
+    """Seconds."""
+    verbose: bool
+
+
+class Served(Protocol):
+    """Whatever serves clients: this process, or workers."""
+
+    @property
+    def ready(self) -> bool:
+        """Whether clients are served."""
+
+    async def serve(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Serve until cancelled. Raises GatewayError."""
+
+    async def drain(self, seconds: float) -> None:
+        """Let go of the clients within so many seconds."""
+
+
 async def serve_until_told(
-    declared: list[Declared], api: ApiChoice | None, state: StateDir | None, ready_file: Path | None
+    declared: list[Declared],
+    api: ApiChoice | None,
+    state: StateDir | None,
+    ready_file: Path | None,
+    processes: Processes,
 ) -> None:
-    """Serve until SIGTERM (return) or SIGINT (raise Interrupted).
+    """Serve until SIGTERM (let go of the clients, return) or SIGINT (raise Interrupted).
 
     Raises UnfitError, StateError, GatewayError, ApiPortError for what cannot be served.
     """
-    feed = SnapshotFeed()
-    gateway = Gateway(feed)
+    disguise = state.secret("disguise") if state is not None else os.urandom(32)
+    data_path, served = _in_this_process(disguise) if processes.workers == 1 else _in_workers(processes, disguise)
     plane = ControlPlane(
         declared,
-        feed=feed,
-        data_path=gateway,
+        data_path=data_path,
         arm=arm,
-        standard=standard_interceptors,
         clocks=Clocks(wall=lambda: datetime.now(UTC), monotonic=trio.current_time),
         state=state,
     )
     try:
-        number = await _serve(plane, gateway, api, ready_file)
+        number = await _serve(plane, served, data_path, api, ready_file, processes.drain)
     except BaseExceptionGroup as group:
         raise _the_one_expected(group) from None
     finally:
@@ -70,25 +102,63 @@ async def serve_until_told(
         raise Interrupted
 
 
-async def _serve(plane: ControlPlane, gateway: Gateway, api: ApiChoice | None, ready_file: Path | None) -> int:
-    ready = trio.Event()
+def _in_this_process(disguise: bytes) -> tuple[DataPath, Served]:
+    feed = SnapshotFeed()
+    maker = SnapshotMaker(standard_interceptors, Armoury(arm), disguise=disguise)
+    one = OneProcess(Gateway(feed), feed, maker, trio.current_time)
+    return one, one
+
+
+def _in_workers(processes: Processes, disguise: bytes) -> tuple[DataPath, Served]:
+    from appliance.fleet.fleet import Fleet  # noqa: PLC0415 - as with the API
+    from appliance.fleet.process import COMMAND  # noqa: PLC0415
+    from appliance.fleet.supervisor import Supervisor  # noqa: PLC0415
+    from appliance.gateway.dialer import Dialer  # noqa: PLC0415
+
+    command = [*COMMAND, "--drain", str(processes.drain), *(["--verbose"] if processes.verbose else [])]
+    fleet = Fleet(trio.current_time, Dialer.made(lambda: datetime.now(UTC).timestamp()), disguise)
+    return fleet, Supervisor(fleet, processes.workers, command=command)
+
+
+async def _serve(
+    plane: ControlPlane,
+    served: Served,
+    data_path: DataPath,
+    api: ApiChoice | None,
+    ready_file: Path | None,
+    drain: float,
+) -> int:
+    opened = trio.Event()
+
+    def ready() -> bool:
+        return opened.is_set() and served.ready
+
     with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
         async with trio.open_nursery() as nursery:
             await nursery.start(plane.run)
-            bound = await _open_api(nursery, plane, gateway, api, ready) if api is not None else None
-            await nursery.start(gateway.serve)
+            bound = await _open_api(nursery, plane, data_path, api, ready) if api is not None else None
+            await nursery.start(served.serve)
             await plane.resume_switchovers()
-            ready.set()
+            opened.set()
             _announce(plane, api, bound)
             if ready_file is not None:
                 _write_ready_file(ready_file, plane, api, bound)
             number = await anext(signals)
+            if number == signal.SIGTERM:
+                nursery.start_soon(_cancel_at_the_next, signals, nursery.cancel_scope)
+                await served.drain(drain)
             nursery.cancel_scope.cancel()
     return number
 
 
+async def _cancel_at_the_next(signals: AsyncIterator[int], scope: trio.CancelScope) -> None:
+    """End at once when somebody asks again."""
+    await anext(signals)
+    scope.cancel()
+
+
 async def _open_api(
-    nursery: trio.Nursery, plane: ControlPlane, gateway: Gateway, api: ApiChoice, ready: trio.Event
+    nursery: trio.Nursery, plane: ControlPlane, data_path: DataPath, api: ApiChoice, ready: Callable[[], bool]
 ) -> str:
     """Serve the API in the nursery; return its HOST:PORT."""
     # Imported where it is wanted: a gateway without an API does without a third of its memory.
@@ -96,7 +166,7 @@ async def _open_api(
     from appliance.api.server import bind_api, serve_api  # noqa: PLC0415
 
     sock, bound = bind_api(*api.address)
-    await nursery.start(serve_api, make_app(plane, gateway, token=api.token, ready=ready.is_set), sock)
+    await nursery.start(serve_api, make_app(plane, data_path, token=api.token, ready=ready), sock)
     return bound
 
 

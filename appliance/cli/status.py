@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from rich.table import Table
+
 from appliance.cli.connection import DEFAULT_API, ApiOption, TokenFileOption, ask
 from appliance.cli.terminal import err, out, table
-from appliance.remote.answers import StatusAnswer
+from appliance.remote.answers import StatusAnswer, WorkerStatus
 
 _WRITES = {"open": "flow", "ending": "flow, transactions end", "held": "held", "refused": "refused"}
 
@@ -15,9 +17,12 @@ def status(api: ApiOption = DEFAULT_API, token_file: TokenFileOption = None) -> 
 
 
 def _print(answer: StatusAnswer) -> None:
-    out().print(f"tidegate {answer.version}, snapshot {answer.snapshot}\n")
+    newest = "" if answer.snapshot == answer.published else f" ({answer.published} is on its way)"
+    out().print(f"tidegate {answer.version}, snapshot {answer.snapshot}{newest}\n")
     _print_virtual_clusters(answer)
     _print_addresses(answer)
+    if len(answer.workers) > 1:
+        out().print(_workers(answer.workers))
     _print_faults(answer)
     _print_policies(answer)
     _print_remarks(answer)
@@ -72,3 +77,12 @@ def _print_remarks(answer: StatusAnswer) -> None:
     for listener in answer.listeners:
         for problem in listener.problems:
             err().print(f"listener {listener.name}: {problem}")
+
+
+def _workers(workers: list[WorkerStatus]) -> Table:
+    rows = table("\nWORKER", "\nPID", "\nSNAPSHOT", "\nCONNECTIONS", "\nUPTIME", "\nRESTARTS")
+    for each in workers:
+        pid = "dead" if each.pid is None else str(each.pid)
+        snapshot = str(each.snapshot) if each.snapshot else "-"
+        rows.add_row(str(each.number), pid, snapshot, str(each.connections), each.uptime, str(each.restarts))
+    return rows

@@ -6,7 +6,7 @@ import trio
 
 from appliance.control.datapath import ClusterView, DataPath
 from appliance.control.health import Try
-from appliance.exchange.snapshot import Target
+from appliance.exchange.route import Target
 from appliance.gateway.errors import ClusterUnreachable
 from appliance.resources.failover_policy import Canary
 

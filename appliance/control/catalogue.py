@@ -10,9 +10,11 @@ from types import MappingProxyType
 from appliance.resources.cluster import Cluster
 from appliance.resources.failover_policy import FailoverPolicy
 from appliance.resources.listener import Listener
+from appliance.resources.token_revocation import TokenRevocation
+from appliance.resources.user import User
 from appliance.resources.virtual_cluster import VirtualCluster
 
-Declared = Cluster | Listener | VirtualCluster | FailoverPolicy
+Declared = Cluster | Listener | VirtualCluster | User | TokenRevocation | FailoverPolicy
 Identity = tuple[str, str]
 """Kind and name."""
 
@@ -65,6 +67,16 @@ class Catalogue:
     def failover_policies(self) -> dict[str, FailoverPolicy]:
         """The failover policies by name, sorted."""
         return {each.name: each for each in self._sorted() if isinstance(each, FailoverPolicy)}
+
+    @property
+    def users(self) -> dict[str, User]:
+        """The users by the resource's name, sorted."""
+        return {each.name: each for each in self._sorted() if isinstance(each, User)}
+
+    @property
+    def token_revocations(self) -> dict[str, TokenRevocation]:
+        """The token revocations by name, sorted."""
+        return {each.name: each for each in self._sorted() if isinstance(each, TokenRevocation)}
 
     def _sorted(self) -> list[Declared]:
         return [self.resources[identity] for identity in sorted(self.resources)]

@@ -9,7 +9,7 @@ import trio
 
 from appliance.control.datapath import DataPath
 from appliance.control.replication import Ends, Gauge, in_words, lagging, replicated
-from appliance.exchange.snapshot import Target
+from appliance.exchange.route import Target
 from appliance.gateway.errors import ClusterUnreachable
 
 SECONDS = 15.0

@@ -15,7 +15,7 @@ from appliance.control.steps.fencing import refuse_when_due
 from appliance.control.steps.run import NotDrainedError, Run, Signals
 from appliance.control.steps.table import AFTER_THE_SWITCH, BEFORE_THE_SWITCH, SWITCH, Step
 from appliance.control.switchover import State, Switchover
-from appliance.exchange.snapshot import Target
+from appliance.exchange.route import Target
 from appliance.gateway.errors import ClusterUnreachable
 from appliance.policies.connect.fence import OPEN, Fence
 

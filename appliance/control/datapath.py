@@ -1,12 +1,16 @@
-"""What control needs of the gateway. `gateway.server.Gateway` is it; tests hand in a small one in memory."""
+"""What control needs of the gateway: `one_process.OneProcess` is it for one process, `fleet` for several; tests hand in
+a small one in memory."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from appliance.exchange.snapshot import Snapshot, Target
+from appliance.control.armoury import FaultCounts
+from appliance.control.edition import Edition
+from appliance.exchange.route import Target
 from appliance.gateway.client import AclEntry, ClusterFacts, Group, KeyValue, OpenTransaction
 from appliance.gateway.server import GatewayFacts
 
@@ -38,16 +42,52 @@ class ClusterView(Protocol):
     async def acls(self) -> frozenset[AclEntry] | None: ...
 
 
+@dataclass(frozen=True)
+class WorkerFacts:
+    """A process that serves clients."""
+
+    number: int
+    """From 1 on; a worker that takes a dead one's place takes its number."""
+    pid: int | None
+    """None: it is dead, and will be replaced."""
+    edition: int
+    """Version of the edition in effect; 0: none yet."""
+    connections: int
+    uptime: float
+    """Seconds."""
+    restarts: int
+    """How often its predecessors died."""
+
+
 class DataPath(Protocol):
-    """The gateway, as far as control drives it."""
+    """The gateway, as far as control drives it; in one process or in several."""
 
-    def facts(self) -> GatewayFacts: ...
-    def writes_in_flight(self, virtual_cluster: str) -> int: ...
-    async def move_clients(self, virtual_cluster: str) -> int: ...
-    def cluster_client(self, target: Target) -> AbstractAsyncContextManager[ClusterView]: ...
+    def publish(self, edition: Edition) -> None:
+        """Hand out an edition; it comes into effect at once or soon."""
 
+    async def in_effect(self, version: int) -> None:
+        """Wait until every process that serves clients does so by this edition or a later one."""
 
-class Feed(Protocol):
-    """Where snapshots are published; `gateway.feed.SnapshotFeed` is it."""
+    async def refresh(self) -> None:
+        """Bring what the methods below tell up to now; what does not answer in time stays as it was last told."""
 
-    def publish(self, snapshot: Snapshot) -> None: ...
+    def facts(self) -> GatewayFacts:
+        """Return what the gateway does; `snapshot_version` is the lowest edition in effect."""
+
+    def writes_in_flight(self, virtual_cluster: str) -> int:
+        """Return how many writes went upstream and have no answer yet.
+
+        Once a fence is in effect, 0 means that nothing more will come.
+        """
+
+    def fault_counts(self, arming: int) -> FaultCounts:
+        """Return what a fault has counted, by its arming."""
+
+    def workers(self) -> tuple[WorkerFacts, ...]:
+        """Return the processes that serve clients, by number."""
+
+    async def move_clients(self, virtual_cluster: str) -> int:
+        """Close the connections to clusters that do not serve any more; return how many. Raises ClusterUnreachable."""
+
+    def cluster_client(self, target: Target) -> AbstractAsyncContextManager[ClusterView]:
+        """Open a client of the gateway's own to this cluster."""

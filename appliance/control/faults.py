@@ -1,48 +1,22 @@
-"""The faults of this gateway: armed, waiting, active, over. Time is handed in; whoever holds the board sweeps
-it.
+"""The faults of this gateway: waiting, active, over. Time is handed in; whoever holds the board sweeps it.
 
 A fault is a lease: it is over when its duration has passed, when nobody renewed it for its lease, or when it
-is removed. What is over never comes back; its counters stay readable until a fault of the same name replaces
-it.
+is removed. What is over never comes back; it stays readable until a fault of the same name replaces it. Striking and
+counting is done where the traffic is, by what `armoury` makes of the faults in the editions.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal
 
+from appliance.control.armoury import KEPT_AFTER_THE_END, Arm
+from appliance.control.edition import FaultInForce
 from appliance.control.errors import ConflictError, UnfitError, UnknownError
-from appliance.exchange.interceptor import Interceptor, Outage
-from appliance.resources.fault import Fault, FaultSpec
+from appliance.resources.fault import Fault
 
 FaultState = Literal["pending", "active", "ended", "lapsed", "removed"]
-KEPT_AFTER_THE_END = 200
-
-
-class Counters(Protocol):
-    """What an armed fault counts."""
-
-    @property
-    def matched(self) -> int: ...
-    @property
-    def fired(self) -> int: ...
-    @property
-    def skipped(self) -> Mapping[str, int]: ...
-    @property
-    def clients(self) -> set[str]: ...
-
-
-class Armed(Protocol):
-    """A fault made ready by `chaos`."""
-
-    @property
-    def counters(self) -> Counters: ...
-    @property
-    def interceptor(self) -> Interceptor | None: ...
-    @property
-    def outage(self) -> Outage | None: ...
 
 
 @dataclass
@@ -50,7 +24,8 @@ class LiveFault:
     """One fault on the board. Instants are on the clock of whoever sweeps."""
 
     fault: Fault
-    armed: Armed
+    arming: int
+    """Its number among all that were ever put on the board."""
     starts_at: float
     ends_at: float
     lapses_at: float
@@ -69,6 +44,11 @@ class LiveFault:
             elif now >= self.starts_at:
                 self.state = "active"
 
+    def in_force(self, now: float) -> FaultInForce:
+        """Return it as the data path is told of it."""
+        left = min(self.ends_at, self.lapses_at) - now
+        return FaultInForce(name=self.fault.name, arming=self.arming, spec=self.fault.spec, seconds_left=left)
+
     def next_instant(self) -> float:
         """Return when its state changes by itself; infinity when never."""
         if not self.alive:
@@ -77,12 +57,12 @@ class LiveFault:
 
 
 class FaultBoard:
-    """All faults by name. `arm` makes a fault ready and raises ValueError for one that no broker could
-    cause."""
+    """All faults by name. `arm` tries a fault and raises ValueError for one that no broker could cause."""
 
-    def __init__(self, arm: Callable[[str, FaultSpec], Armed]) -> None:
+    def __init__(self, arm: Arm) -> None:
         self._arm = arm
         self._faults: dict[str, LiveFault] = {}
+        self._armings = 0
 
     def put(self, fault: Fault, now: float) -> Literal["created", "changed", "unchanged"]:
         """Arm a fault; one that is alive and the same is renewed instead. Raises UnfitError,
@@ -93,11 +73,12 @@ class FaultBoard:
             return "unchanged"
         self._refuse_a_second_outage(fault)
         try:
-            armed = self._arm(fault.name, fault.spec)
+            self._arm(fault.name, fault.spec)
         except ValueError as error:
             raise UnfitError(f"Fault {fault.name} is refused", [f"spec: {error}"]) from error
+        self._armings += 1
         starts_at = now + fault.spec.starts_in
-        live = LiveFault(fault, armed, starts_at, starts_at + fault.spec.duration, now + fault.spec.lease)
+        live = LiveFault(fault, self._armings, starts_at, starts_at + fault.spec.duration, now + fault.spec.lease)
         live.settle(now)
         self._faults.pop(fault.name, None)
         self._faults[fault.name] = live
@@ -118,13 +99,9 @@ class FaultBoard:
         """Return the pending and active ones, in the order in which they were armed."""
         return [each for each in self._faults.values() if each.alive]
 
-    def active(self, virtual_cluster: str) -> list[LiveFault]:
-        """Return the active ones of a virtual cluster, in the order in which they were armed."""
-        return [
-            each
-            for each in self._faults.values()
-            if each.state == "active" and each.fault.spec.virtual_cluster == virtual_cluster
-        ]
+    def active(self) -> list[LiveFault]:
+        """Return the active ones, in the order in which they were armed."""
+        return [each for each in self._faults.values() if each.state == "active"]
 
     def renew(self, name: str, now: float) -> LiveFault:
         """Renew the lease. Raises UnknownError, ConflictError when the fault is over."""

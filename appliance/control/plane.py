@@ -1,4 +1,4 @@
-"""The live state as a whole. Every change goes through here and ends in one new snapshot.
+"""The live state as a whole. Every change goes through here and ends in one new edition.
 
 Changes of what is kept (resources, who serves) are made one after the other: checked, written to the disk,
 published. Changes of faults and fences are immediate and kept nowhere.
@@ -12,18 +12,20 @@ from typing import Literal
 
 import trio
 
+from appliance.control.armoury import Arm, FaultCounts
 from appliance.control.catalogue import Catalogue, Declared, identity_of
-from appliance.control.datapath import DataPath, Feed
+from appliance.control.datapath import DataPath
+from appliance.control.edition import Edition, Standing
 from appliance.control.errors import ConflictError, UnfitError, UnknownError
 from appliance.control.failover_watch import FailoverWatches
-from appliance.control.faults import Armed, FaultBoard, LiveFault
+from appliance.control.faults import FaultBoard, LiveFault
 from appliance.control.references import fault_problems, members, problems, referrers
-from appliance.control.snapshots import SnapshotMaker, StandardInterceptors, serving_cluster
+from appliance.control.snapshots import serving_cluster
 from appliance.control.statedir import Kept, StateDir, restore, with_change
 from appliance.control.switchover import Clocks, Switchover
 from appliance.control.switchovers import Switchovers
 from appliance.policies.connect.fence import OPEN, Fence
-from appliance.resources.fault import Fault, FaultSpec
+from appliance.resources.fault import Fault
 from appliance.resources.virtual_cluster import VirtualCluster
 
 Outcome = Literal["created", "changed", "unchanged"]
@@ -42,19 +44,17 @@ class ControlPlane:
         self,
         declared: Iterable[Declared],
         *,
-        feed: Feed,
         data_path: DataPath,
-        arm: Callable[[str, FaultSpec], Armed],
-        standard: StandardInterceptors,
+        arm: Arm,
         clocks: Clocks,
         state: StateDir | None = None,
     ) -> None:
         self._declared = Catalogue.of(declared).resources
         self._state = state
-        self._feed = feed
         self._data_path = data_path
         self._clocks = clocks
-        self._maker = SnapshotMaker(standard)
+        self.version = 0
+        """Of the edition handed out last."""
         self._fences: dict[str, Fence] = {}
         self._nursery: trio.Nursery | None = None
         self._changing = trio.Lock()
@@ -179,17 +179,16 @@ class ControlPlane:
         assert self._nursery is not None, "run() must run"
         await self.switchovers.resume(self._nursery)
 
-    def set_fences(self, virtual_clusters: Iterable[str], fence: Fence) -> None:
+    def set_fences(self, virtual_clusters: Iterable[str], fence: Fence) -> int:
         """See Holder of the switchovers."""
         self._fences = {**self._fences, **dict.fromkeys(virtual_clusters, fence)}
-        self._publish()
+        return self._publish()
 
-    async def commit(self, change: Callable[[Kept], Kept], *, then: Callable[[], None] | None = None) -> None:
+    async def commit(self, change: Callable[[Kept], Kept], *, then: Callable[[], int] | None = None) -> int:
         """See Holder of the switchovers."""
         async with self._changing:
             await self._keep(change(self._kept))
-            if then is not None:
-                then()
+            return self.version if then is None else then()
 
     # -- faults
 
@@ -202,7 +201,7 @@ class ControlPlane:
         outcome = self.faults.put(fault, trio.current_time())
         if outcome != "unchanged":
             log.warning("fault %s (%s) on %s armed", fault.name, fault.spec.type, fault.spec.virtual_cluster)
-            self._publish()
+        self._publish()
         self._instants_changed.set()
         return outcome
 
@@ -210,6 +209,7 @@ class ControlPlane:
         """Renew a lease. Raises UnknownError, ConflictError when the fault is over."""
         self._settle_faults()
         live = self.faults.renew(name, trio.current_time())
+        self._publish()
         self._instants_changed.set()
         return live
 
@@ -227,6 +227,10 @@ class ControlPlane:
         self._publish()
         log.warning("all faults ended: %s", ", ".join(each.fault.name for each in ended) or "there were none")
         return ended
+
+    def fault_counts(self, live: LiveFault) -> FaultCounts:
+        """Return what a fault has counted, alive or over."""
+        return self._data_path.fault_counts(live.arming)
 
     # --
 
@@ -246,8 +250,24 @@ class ControlPlane:
         if self._nursery is not None:
             self.failover.adopt(self._nursery)
 
-    def _publish(self) -> None:
-        self._feed.publish(self._maker.make(self.catalogue, self._kept.serving, self._fences, self.faults))
+    def _publish(self) -> int:
+        """Hand out an edition of all that holds now; return its version."""
+        self.version += 1
+        self._data_path.publish(
+            Edition(
+                version=self.version,
+                resources=tuple(self.catalogue.resources.values()),
+                virtual_clusters={name: self._standing(each) for name, each in self.catalogue.virtual_clusters.items()},
+                faults=tuple(each.in_force(trio.current_time()) for each in self.faults.active()),
+            )
+        )
+        return self.version
+
+    def _standing(self, virtual_cluster: VirtualCluster) -> Standing:
+        return Standing(
+            serving=serving_cluster(virtual_cluster, self._kept.serving),
+            fence=self.fence_of(virtual_cluster.name),
+        )
 
     async def _keep(self, kept: Kept) -> None:
         if self._state is not None:

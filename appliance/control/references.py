@@ -11,6 +11,7 @@ from appliance.resources.envelope import parse_address
 from appliance.resources.failover_policy import FailoverPolicy
 from appliance.resources.fault import FaultSpec
 from appliance.resources.listener import Listener
+from appliance.resources.sni import indistinct
 from appliance.resources.virtual_cluster import VirtualCluster
 
 ANY_HOST = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared, not bound
@@ -28,6 +29,8 @@ def problems(catalogue: Catalogue) -> list[str]:
     for policy in catalogue.failover_policies.values():
         found += _policy_problems(policy, catalogue)
     found += _port_problems(catalogue)
+    found += _sni_problems(catalogue)
+    found += _user_problems(catalogue)
     return found
 
 
@@ -104,6 +107,32 @@ def _policy_problems(policy: FailoverPolicy, catalogue: Catalogue) -> Iterator[s
             yield f"{where}: {path}: no VirtualCluster has both {spec.cluster} and {name} among its clusters"
 
 
+def _user_problems(catalogue: Catalogue) -> Iterator[str]:
+    """Two users of one name would be one door with two keys."""
+    seen: dict[str, str] = {}
+    for user in catalogue.users.values():
+        if user.username in seen:
+            yield f"User {user.name}: spec.username: {user.username} is the name of User {seen[user.username]} already"
+        seen.setdefault(user.username, user.name)
+
+
+def _sni_problems(catalogue: Catalogue) -> Iterator[str]:
+    """Listeners with host names may share a port, if every name leads to one of them."""
+    named = [each for each in catalogue.listeners.values() if each.spec.sni is not None]
+    for one, other in combinations(named, 2):
+        assert one.spec.sni is not None
+        assert other.spec.sni is not None
+        if one.spec.bind != other.spec.bind:
+            continue
+        if one.spec.proxy_protocol != other.spec.proxy_protocol:
+            yield (
+                f"Listener {other.name}: spec.proxy_protocol: expected {one.spec.proxy_protocol}, as Listener "
+                f"{one.name} on the same port has it; found {other.spec.proxy_protocol}"
+            )
+        if why := indistinct(one.spec.sni, other.spec.sni):
+            yield f"Listener {other.name}: spec.sni: cannot be told from Listener {one.name} on {one.spec.bind}: {why}"
+
+
 @dataclass(frozen=True)
 class _Ports:
     """Ports that a listener wants on a host."""
@@ -113,12 +142,15 @@ class _Ports:
     first: int
     last: int
     what: str
+    sni: bool = False
 
     def __str__(self) -> str:
         ports = str(self.first) if self.first == self.last else f"{self.first}-{self.last}"
         return f"{self.what} {ports}"
 
     def clashes(self, other: _Ports) -> bool:
+        if self.sni and other.sni and self.host == other.host and self.first == other.first:
+            return False
         same_host = self.host == other.host or self.host in ANY_HOST or other.host in ANY_HOST
         return same_host and self.first <= other.last and other.first <= self.last
 
@@ -138,6 +170,9 @@ def _port_problems(catalogue: Catalogue) -> Iterator[str]:
 
 def _wanted(listener: Listener) -> Iterator[_Ports]:
     host, port = parse_address(listener.spec.bind)
+    if listener.spec.sni is not None:
+        yield _Ports(listener.name, host, port, port, "port", sni=True)
+        return
     brokers = listener.spec.ports()
     yield _Ports(listener.name, host, port, port, "bootstrap port")
     yield _Ports(listener.name, host, brokers.first, brokers.first + brokers.count - 1, "broker ports")

@@ -1,57 +1,86 @@
-"""From the live state to the immutable snapshot that the data path reads. Pure."""
+"""From an edition to the immutable snapshot that the data path reads: interceptors are made and kept here."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 
+from appliance.control.armoury import Armed, Armoury
 from appliance.control.catalogue import Catalogue
-from appliance.control.faults import FaultBoard, LiveFault
+from appliance.control.edition import Edition, FaultInForce
 from appliance.exchange.interceptor import Interceptor, Outage
-from appliance.exchange.snapshot import Door, Route, Snapshot, Target
-from appliance.policies.connect.fence import OPEN, Fence, fence_interceptors
+from appliance.exchange.route import Route, Target
+from appliance.gateway.snapshot import Door, Snapshot
+from appliance.identity.accounts import Accounts
+from appliance.identity.keys import KeySets
+from appliance.identity.policy import policy_of
+from appliance.identity.revocations import Revocations
+from appliance.policies.connect.fence import Fence, fence_interceptors
 from appliance.resources.cluster import Cluster
 from appliance.resources.envelope import parse_address
 from appliance.resources.listener import Listener
+from appliance.resources.user import User
 from appliance.resources.virtual_cluster import VirtualCluster, VirtualClusterSpec
 
 StandardInterceptors = Callable[[VirtualClusterSpec], tuple[Interceptor, ...]]
 
 
 class SnapshotMaker:
-    """Makes snapshots with rising versions.
+    """Makes snapshots with rising versions, which are this process's own; one per process that has a gateway.
 
-    A virtual cluster whose spec did not change keeps its standard interceptors, and what they remember.
+    A virtual cluster whose spec did not change keeps its standard interceptors, and what they remember; so does a
+    fault, as long as editions have it. `shared_doors`: other processes open the same ports. `disguise`: see Accounts.
     """
 
-    def __init__(self, standard: StandardInterceptors) -> None:
+    def __init__(
+        self,
+        standard: StandardInterceptors,
+        armoury: Armoury,
+        *,
+        shared_doors: bool = False,
+        disguise: bytes | None = None,
+    ) -> None:
+        self.armoury = armoury
         self._standard = standard
+        self._shared_doors = shared_doors
+        self._disguise = disguise or os.urandom(32)
+        self._key_sets = KeySets()
+        self._users: tuple[User, ...] = ()
+        self._accounts = Accounts.of((), self._disguise)
+        self._revocations = Revocations()
         self._kept: dict[str, tuple[VirtualClusterSpec, tuple[Interceptor, ...]]] = {}
         self._fences: dict[str, tuple[Fence, tuple[Interceptor, ...]]] = {}
         self._version = 0
 
-    def make(
-        self, catalogue: Catalogue, serving: Mapping[str, str], fences: Mapping[str, Fence], faults: FaultBoard
-    ) -> Snapshot:
-        """Return the next snapshot; `serving` has the virtual clusters that were switched, `fences` those whose
-        writes are kept from flowing."""
+    def disguise_as(self, disguise: bytes) -> None:
+        """Show unknown names what another process with this disguise shows them."""
+        if disguise != self._disguise:
+            self._disguise = disguise
+            self._accounts = Accounts.of(self._users, disguise)
+
+    def make(self, edition: Edition) -> Snapshot:
+        """Return the next snapshot, which serves as this edition says."""
         self._version += 1
+        catalogue = edition.catalogue
+        armed = self.armoury.ready(edition.faults)
         routes = {}
         for name, virtual_cluster in catalogue.virtual_clusters.items():
-            active = faults.active(name)
-            fence = fences.get(name, OPEN)
+            standing = edition.virtual_clusters[name]
+            faults = [(each, armed[each.arming]) for each in edition.faults_on(name)]
             routes[name] = Route(
                 name=name,
-                target=target_of(catalogue.clusters[serving_cluster(virtual_cluster, serving)]),
+                target=target_of(catalogue.clusters[standing.serving]),
                 interceptors=(
-                    *self._fence_interceptors(name, fence),
+                    *self._fence_interceptors(name, standing.fence),
                     *self._interceptors(virtual_cluster),
-                    *_fault_interceptors(active),
+                    *_fault_interceptors(faults),
                 ),
-                fenced=fence.state == "held",
-                outages=_outages(active),
+                fenced=standing.fence.state == "held",
+                outages=_outages(faults),
             )
-        doors = tuple(door_of(listener) for listener in catalogue.listeners.values())
+        self._take_note_of_who_is_known(catalogue)
+        doors = tuple(self._door(listener) for listener in catalogue.listeners.values())
         return Snapshot(self._version, MappingProxyType(routes), doors)
 
     def _fence_interceptors(self, name: str, fence: Fence) -> tuple[Interceptor, ...]:
@@ -60,6 +89,20 @@ class SnapshotMaker:
         if kept is None or kept[0] != fence:
             kept = self._fences[name] = (fence, fence_interceptors(fence))
         return kept[1]
+
+    def _take_note_of_who_is_known(self, catalogue: Catalogue) -> None:
+        """Make the accounts anew where users have changed: with thousands of them it is work."""
+        users = tuple(catalogue.users.values())
+        if users != self._users:
+            self._users, self._accounts = users, Accounts.of(users, self._disguise)
+        self._revocations = Revocations(catalogue.token_revocations.values())
+
+    def _door(self, listener: Listener) -> Door:
+        asked = listener.spec.authentication
+        identity = None
+        if asked is not None and (asked.mechanisms or asked.certificate):
+            identity = policy_of(asked, self._accounts, self._revocations, self._key_sets)
+        return Door(listener.name, listener.spec, identity, shared=self._shared_doors)
 
     def _interceptors(self, virtual_cluster: VirtualCluster) -> tuple[Interceptor, ...]:
         kept = self._kept.get(virtual_cluster.name)
@@ -76,31 +119,20 @@ def serving_cluster(virtual_cluster: VirtualCluster, serving: Mapping[str, str])
 
 def target_of(cluster: Cluster) -> Target:
     """Return a cluster as the data path needs it."""
-    return Target(cluster.name, tuple(parse_address(each) for each in cluster.spec.bootstrap))
+    spec = cluster.spec
+    bootstrap = tuple(parse_address(each) for each in spec.bootstrap)
+    return Target(cluster.name, bootstrap, tls=spec.tls, authentication=spec.authentication)
 
 
-def door_of(listener: Listener) -> Door:
-    """Return a listener as the data path needs it."""
-    host, port = parse_address(listener.spec.bind)
-    return Door(
-        name=listener.name,
-        host=host,
-        port=port,
-        advertise=listener.spec.advertise or host,
-        brokers=listener.spec.ports(),
-        virtual_cluster=listener.spec.virtual_cluster,
-    )
+def _fault_interceptors(faults: Iterable[tuple[FaultInForce, Armed]]) -> Iterable[Interceptor]:
+    return [armed.interceptor for _, armed in faults if armed.interceptor is not None]
 
 
-def _fault_interceptors(active: Iterable[LiveFault]) -> Iterable[Interceptor]:
-    return [each.armed.interceptor for each in active if each.armed.interceptor is not None]
-
-
-def _outages(active: Iterable[LiveFault]) -> Mapping[str, Outage]:
+def _outages(faults: Iterable[tuple[FaultInForce, Armed]]) -> Mapping[str, Outage]:
     return MappingProxyType(
         {
-            each.fault.spec.outage.cluster: each.armed.outage
-            for each in active
-            if each.fault.spec.outage is not None and each.armed.outage is not None
+            fault.spec.outage.cluster: armed.outage
+            for fault, armed in faults
+            if fault.spec.outage is not None and armed.outage is not None
         }
     )

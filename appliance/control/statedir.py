@@ -26,10 +26,6 @@ from appliance.control.catalogue import Catalogue, Declared, Identity, identity_
 from appliance.control.errors import StateError
 from appliance.control.references import members, problems
 from appliance.control.switchover import KeptSwitchover
-from appliance.resources.cluster import Cluster
-from appliance.resources.failover_policy import FailoverPolicy
-from appliance.resources.listener import Listener
-from appliance.resources.virtual_cluster import VirtualCluster
 
 FILE = "state.json"
 SWITCHOVERS_KEPT = 50
@@ -44,7 +40,7 @@ class Change(BaseModel):
     name: str
     declared: str | None
     """Digest of what the files said when the change was made; None: nothing."""
-    resource: Annotated[Cluster | Listener | VirtualCluster | FailoverPolicy, Field(discriminator="kind")] | None
+    resource: Annotated[Declared, Field(discriminator="kind")] | None
 
 
 class Kept(BaseModel):
@@ -129,6 +125,16 @@ class StateDir:
             self.write(FILE, kept.model_dump_json(indent=1, by_alias=True) + "\n")
         except OSError as error:
             raise StateError(f"{self.path / FILE} cannot be written: {error.strerror}") from error
+
+    def secret(self, name: str) -> bytes:
+        """Return a random secret of this gateway's own, made when it is asked for first. Raises StateError."""
+        file = self.path / name
+        try:
+            if not file.exists():
+                self.write(name, os.urandom(32).hex() + "\n")
+            return bytes.fromhex(file.read_text(encoding="ascii"))
+        except (OSError, ValueError) as error:
+            raise StateError(f"{file} cannot be used: {error}; move it away, and a new one is made") from error
 
     def write(self, name: str, text: str) -> Path:
         """Write a file of mode 0600 atomically and durably. Raises OSError."""

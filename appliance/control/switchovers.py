@@ -32,12 +32,12 @@ class Holder(Protocol):
     def serving(self, virtual_cluster: str) -> str:
         """Return the cluster that serves a virtual cluster now. Raises UnknownError."""
 
-    def set_fences(self, virtual_clusters: Iterable[str], fence: Fence) -> None:
-        """Publish a snapshot with this fence."""
+    def set_fences(self, virtual_clusters: Iterable[str], fence: Fence) -> int:
+        """Publish an edition with this fence; return its version."""
 
-    async def commit(self, change: Callable[[Kept], Kept], *, then: Callable[[], None] | None = None) -> None:
-        """Make a change of what is kept, one after the other: on the disk, then in memory, then `then`. Raises
-        StateError before any change."""
+    async def commit(self, change: Callable[[Kept], Kept], *, then: Callable[[], int] | None = None) -> int:
+        """Make a change of what is kept, one after the other: on the disk, then in memory, then `then`; return the
+        version of the newest edition. Raises StateError before any change."""
 
 
 class Switchovers:
@@ -199,16 +199,16 @@ class Switchovers:
 
     # -- what conductors signal
 
-    def fence(self, virtual_clusters: tuple[str, ...], fence: Fence) -> None:
+    def fence(self, virtual_clusters: tuple[str, ...], fence: Fence) -> int:
         """See Signals."""
-        self._holder.set_fences(virtual_clusters, fence)
+        return self._holder.set_fences(virtual_clusters, fence)
 
     async def keep(self, switchover: Switchover) -> None:
         """See Signals. A dry run changes nothing, the record included."""
         if not switchover.dry_run:
             await self._holder.commit(lambda kept: kept.with_switchover(switchover.kept()))
 
-    async def switch(self, switchover: Switchover) -> None:
+    async def switch(self, switchover: Switchover) -> int:
         """See Signals."""
 
         def change(kept: Kept) -> Kept:
@@ -219,7 +219,9 @@ class Switchovers:
 
         conductor = self._conductors[switchover.serial]
         fence = Fence("held") if conductor.fence == OPEN else conductor.fence
-        await self._holder.commit(change, then=lambda: self._holder.set_fences(switchover.virtual_clusters, fence))
+        return await self._holder.commit(
+            change, then=lambda: self._holder.set_fences(switchover.virtual_clusters, fence)
+        )
 
     # --
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from appliance.exchange import addresses
+from appliance.exchange.bare_sasl import is_bare_sasl
 from appliance.exchange.interceptor import Interceptor
+from appliance.exchange.retired import is_retired
 from appliance.wire.apis import KINDS, Api, understood
 from appliance.wire.headers import is_known_write
 
@@ -52,7 +54,10 @@ class Chain:
         return Kind(
             requests,
             responses,
-            request_whole=bool(requests) or negotiates,
+            request_whole=bool(requests)
+            or negotiates
+            or is_retired(api_key, api_version)
+            or is_bare_sasl(api_key, api_version),
             response_whole=bool(responses) or negotiates or names_nodes,
             writes=is_known_write(api_key),
             unreadable=names_nodes and not understood(api_key, api_version),

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from appliance.exchange.addresses import Advertise
 from appliance.exchange.ledger import Ledger
 from appliance.exchange.limits import Limits
-from appliance.exchange.snapshot import Route
+from appliance.exchange.route import Route
 from appliance.exchange.topology import Knowledge
 
 
@@ -20,7 +20,14 @@ class Connection:
     advertise: Advertise
     limits: Limits = field(default_factory=Limits)
 
+    asks: bool = False
+    """It is the gateway that asks who the client is: SASL requests are for it (`Then.AUTHENTICATE`)."""
+
     def __post_init__(self) -> None:
         self.ledger = Ledger()
+        self.expired = False
+        """The client must authenticate again before anything else (KIP-368)."""
+        self.reserved = False
+        """The gateway itself has something to ask upstream: no further request goes there (`Then.YIELD`)."""
         self.client_id = ""
         """The client id last heard in a request that was looked into."""

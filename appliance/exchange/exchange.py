@@ -11,13 +11,21 @@ from one call to the next only as far as it is copied; whatever bytes come, the 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from appliance.exchange.connection import Connection
+from appliance.exchange.ledger import Entry
+from appliance.exchange.message import Question
 from appliance.exchange.requests import Requests
 from appliance.exchange.responses import Responses
 from appliance.exchange.step import Step
 from appliance.wire.apis import name_of
 from appliance.wire.errors import Malformed
+from appliance.wire.headers import request_frame
 from appliance.wire.walk import Buffer
+
+OWN = -2
+"""Correlation id of the gateway's own requests. Order alone decides which response is whose."""
 
 
 class Exchange(Connection):
@@ -50,6 +58,25 @@ class Exchange(Connection):
         if owed is not None:
             what = f"{name_of(owed.api_key)} version {owed.api_version}"
             raise Malformed(f"the broker closed its connection without an answer to {what}")
+
+    @property
+    def between_requests(self) -> bool:
+        """Whether no request has gone upstream in part, so that one of the gateway's own may go."""
+        return self._requests.between_frames
+
+    def ask(self, api_key: int, api_version: int, body: bytes, answered: Callable[[bytes], None]) -> bytes:
+        """Return a request of the gateway's own, to be sent upstream now; `answered` gets the body of the response.
+
+        Only while `reserved`, and between requests.
+        """
+        assert self.reserved
+        assert self.between_requests
+        self.ledger.enter(Entry(OWN, api_key, api_version, answered=answered))
+        return request_frame(api_key, api_version, OWN, "tidegate", body)
+
+    def answer(self, question: Question, body: bytes) -> None:
+        """Answer a SASL request (`Then.AUTHENTICATE`) in its turn."""
+        self._requests.answer(question, body)
 
     def local_answers(self) -> list[bytes]:
         """Return the gateway's own answers that may go to the client now."""

@@ -8,6 +8,7 @@ request that is never answered (Produce with acks=0) does not enter.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -33,6 +34,8 @@ class Entry:
     """The whole response frame, where the gateway answers itself."""
     looked_into: bool = True
     """Whether the response is needed whole, or at least walked."""
+    answered: Callable[[bytes], None] | None = None
+    """Gets the body of the response, where the gateway itself has asked: the client gets nothing."""
 
 
 class Ledger:

@@ -5,17 +5,30 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from appliance.exchange import versions
+from appliance.exchange.bare_sasl import handshake_refusal, is_bare_sasl
 from appliance.exchange.chain import Kind
 from appliance.exchange.connection import Connection
 from appliance.exchange.interceptor import Close, Delay, Replace, Reply
 from appliance.exchange.ledger import Entry
 from appliance.exchange.message import Question
+from appliance.exchange.retired import is_retired, refusal
 from appliance.exchange.step import Outgoing, Refused, Step, Then
 from appliance.wire.apis import Api, name_of
 from appliance.wire.errors import Malformed
-from appliance.wire.headers import REQUEST_HEAD, produce_acks, produce_acks_at, request_header, response_frame
+from appliance.wire.headers import (
+    REQUEST_HEAD,
+    SIZE,
+    odd_frame,
+    produce_acks,
+    produce_acks_at,
+    request_header,
+    response_frame,
+)
 from appliance.wire.walk import Buffer
 
+_SASL = frozenset({Api.SASL_HANDSHAKE, Api.SASL_AUTHENTICATE})
+_SMALLEST = REQUEST_HEAD.size - SIZE.size + 2
+"""Bytes of a request without a body: its header with a client id that is null."""
 _CLIENT_ID = REQUEST_HEAD.size + 2
 """Where the client id's characters begin, behind its length."""
 
@@ -46,6 +59,11 @@ class Requests:
         the same, and need not be parsed."""
 
     @property
+    def between_frames(self) -> bool:
+        """Whether no request has gone upstream in part."""
+        return self._skip == 0
+
+    @property
     def within_frame(self) -> bool:
         """Whether the bytes given so far end within a request."""
         return self._within or self._skip > 0
@@ -64,10 +82,15 @@ class Requests:
                 at += passing
                 self._skip -= passing
             if end - at < REQUEST_HEAD.size:
+                if end - at >= SIZE.size:
+                    self._check_size(buffer, at)  # behind a frame too small for a header no more bytes need ever come
                 return out.step(at)
+            self._check_size(buffer, at)
             size, api_key, api_version, correlation_id = REQUEST_HEAD.unpack_from(buffer, at)
-            if not 10 <= size <= connection.limits.frame:
-                raise Malformed(_odd_frame(buffer, at, size, connection.limits.frame))
+            if connection.asks or connection.reserved:
+                step = self._attended(buffer, at, end, out)
+                if step is not None:
+                    return step
             kind = connection.route.chain.kind(api_key, api_version)
             if kind.writes and connection.route.fenced and self._in_hand is None:
                 return out.step(at, Then.HOLD)
@@ -76,16 +99,43 @@ class Requests:
                 if frame_end > end:
                     return out.step(at, need=4 + size)
                 then, seconds = self._decide(buffer, at, frame_end, kind, out)
-                if then is Then.WAIT:
+                at = at if then is Then.WAIT else frame_end
+                if then is not Then.READ:
                     return out.step(at, then, seconds=seconds)
-                at = frame_end
-                if then is Then.ANSWER:
-                    return out.step(at, then)
                 continue
             entry = Entry(correlation_id, api_key, api_version, kind.responses, None, None, kind.response_whole)
             if not self._enter_opaque(buffer, at, min(end, at + 4 + size), entry, kind):
                 return out.step(at)
             self._skip = 4 + size
+
+    def _check_size(self, buffer: Buffer, at: int) -> None:
+        limit = self._connection.limits.frame
+        if not _SMALLEST <= SIZE.unpack_from(buffer, at)[0] <= limit:
+            raise Malformed(odd_frame(buffer, at, limit))
+
+    def _attended(self, buffer: Buffer, at: int, end: int, out: Outgoing) -> Step | None:
+        """Look at a request as one who has a word about who speaks and when; None: it may go its way."""
+        connection = self._connection
+        size, api_key, _, _ = REQUEST_HEAD.unpack_from(buffer, at)
+        if connection.asks and api_key in _SASL:
+            frame_end = at + 4 + size
+            if frame_end > end:
+                return out.step(at, need=4 + size)
+            header = request_header(buffer, at, frame_end)
+            out.put(at, [], frame_end)
+            step = out.step(frame_end, Then.AUTHENTICATE)
+            step.question = Question(*header[:4], bytes(buffer[header.body : frame_end]), connection.knowledge)
+            return step
+        if connection.expired:
+            raise Refused("the session is over and the client did not authenticate again (KIP-368)")
+        return out.step(at, Then.YIELD) if connection.reserved else None
+
+    def answer(self, question: Question, body: bytes) -> None:
+        """Answer a request in the broker's place, when its turn comes."""
+        local = response_frame(question.api_key, question.api_version, question.correlation_id, body)
+        self._connection.ledger.enter(
+            Entry(question.correlation_id, question.api_key, question.api_version, local=local)
+        )
 
     def _enter_opaque(self, buffer: Buffer, at: int, end: int, entry: Entry, kind: Kind) -> bool:
         """Take note of a request that passes as it comes; False where too little of it has come to tell what it
@@ -145,6 +195,8 @@ class Requests:
         if question.api_key == Api.API_VERSIONS and question.api_version > versions.newest_api_versions():
             # KIP-511: the answer is in version 0, whatever was asked, and lists what is understood here.
             return self._answer(question, 0, versions.unsupported(), at, end, out, kind)
+        if is_retired(question.api_key, question.api_version):
+            return self._answer(question, question.api_version, _refusal(question), at, end, out, kind)
         while in_hand.turn < len(in_hand.kind.requests):
             verdict = in_hand.kind.requests[in_hand.turn].on_request(question)
             in_hand.turn += 1
@@ -159,6 +211,8 @@ class Requests:
                     in_hand.replaced = True
                 case Close(reason):
                     raise Refused(reason)
+        if is_bare_sasl(question.api_key, question.api_version):
+            return self._answer(question, question.api_version, handshake_refusal(), at, end, out, kind)
         self._forward(buffer, at, end, in_hand, out)
         return Then.READ, 0.0
 
@@ -208,15 +262,11 @@ class Requests:
         self._enter(entry, kind)
 
 
-def _odd_frame(buffer: Buffer, at: int, size: int, limit: int) -> str:
-    """Say what those bytes probably are instead of a Kafka request."""
-    head = bytes(buffer[at : at + 5])
-    if head[:2] == b"\x16\x03":
-        return (
-            "expected a Kafka request, found a TLS handshake: this listener is plain; set security.protocol=PLAINTEXT"
+def _refusal(question: Question) -> bytes:
+    body = refusal(question.api_version, question.body)
+    if body is None:
+        raise Refused(
+            f"the client writes with Produce version {question.api_version}, which Kafka has retired (KIP-896), and "
+            "with acks=0, so that no answer can tell it: use a client of Kafka 0.11 or newer"
         )
-    if head[:4] in (b"GET ", b"POST", b"HEAD", b"PUT "):
-        return "expected a Kafka request, found an HTTP request"
-    if size > limit:
-        return f"a request of {size} bytes is over the limit of {limit}"
-    return f"expected a Kafka request, found a frame of {size} bytes"
+    return body

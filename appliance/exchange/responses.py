@@ -15,7 +15,7 @@ from appliance.exchange.streaming import PassingFetch
 from appliance.wire.apis import Api, name_of
 from appliance.wire.editing import spliced
 from appliance.wire.errors import Malformed
-from appliance.wire.headers import RESPONSE_HEAD, response_body
+from appliance.wire.headers import RESPONSE_HEAD, SIZE, response_body
 from appliance.wire.walk import Buffer
 
 _HELD = 64 * 1024
@@ -74,6 +74,7 @@ class Responses:
                 self._fetch = None
                 self._leave(at, out)
             if end - at < RESPONSE_HEAD.size:
+                _check_beginning(buffer, at, end)
                 return out.step(at)
             size, correlation_id = RESPONSE_HEAD.unpack_from(buffer, at)
             entry = self._expected(size, correlation_id)
@@ -111,7 +112,7 @@ class Responses:
     def _expected(self, size: int, correlation_id: int) -> Entry:
         entry = self._connection.ledger.head()
         if size < 4:
-            raise Malformed(f"expected a response, found a frame of {size} bytes")
+            raise Malformed(_too_small(size))
         if entry is None:
             raise Malformed(f"the broker answered request {correlation_id}, but no request is waiting")
         if entry.correlation_id != correlation_id:
@@ -132,6 +133,10 @@ class Responses:
         """Take one whole response through its interceptors and rewrite its addresses; return seconds if it is to
         wait."""
         body_at = response_body(buffer, at, end, entry.api_key, entry.api_version)
+        if entry.answered is not None:
+            entry.answered(bytes(buffer[body_at:end]))
+            out.put(at, [], end)
+            return None
         in_hand, self._in_hand = self._in_hand or _InHand(), None
         original = memoryview(buffer)[body_at:end]
         while entry.question is not None and in_hand.turn < len(entry.interceptors):
@@ -165,3 +170,13 @@ class Responses:
         )
         out.doors = out.doors or rewritten.news
         return spliced(body, 0, len(body), rewritten.edits) if rewritten.edits else None
+
+
+def _check_beginning(buffer: Buffer, at: int, end: int) -> None:
+    """Refuse a frame too small for a response by its size alone: behind that no more bytes need ever come."""
+    if end - at >= SIZE.size and (size := SIZE.unpack_from(buffer, at)[0]) < 4:
+        raise Malformed(_too_small(size))
+
+
+def _too_small(size: int) -> str:
+    return f"expected a response, found a frame of {size} bytes"

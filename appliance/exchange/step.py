@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum, auto
 
+from appliance.exchange.message import Question
 from appliance.wire.errors import Malformed
 from appliance.wire.walk import Buffer
 
@@ -20,6 +21,10 @@ class Then(Enum):
     """Wait `Step.seconds`, then ask again."""
     ANSWER = auto()
     """Send the client what `Exchange.local_answers` returns, then ask again."""
+    AUTHENTICATE = auto()
+    """Find out what to answer to the SASL request `Step.question`, give it to `Exchange.answer`, then ask again."""
+    YIELD = auto()
+    """Wait until the upstream connection is no longer reserved, then ask again."""
 
 
 @dataclass(slots=True)
@@ -34,6 +39,8 @@ class Step:
     seconds: float = 0.0
     doors: bool = False
     """New nodes were learned: their doors must be open before the pieces are sent."""
+    question: Question | None = None
+    """With AUTHENTICATE: the request, with a body of its own."""
 
 
 class Refused(Malformed):

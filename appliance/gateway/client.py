@@ -14,14 +14,16 @@ from typing import Any
 
 from kio.schema.errors import ErrorCode
 
-from appliance.exchange.snapshot import Target
+from appliance import __version__
+from appliance.exchange.route import Target
 from appliance.exchange.topology import HostPort, Node
 from appliance.gateway import client_groups, client_records, client_settings, client_transactions
 from appliance.gateway.client_groups import Group, Kind
-from appliance.gateway.client_link import Link
+from appliance.gateway.client_link import CLIENT_ID, Link
 from appliance.gateway.client_records import KeyValue
 from appliance.gateway.client_settings import AclEntry
 from appliance.gateway.client_transactions import OpenTransaction
+from appliance.gateway.dialer import Dialer
 from appliance.gateway.errors import ClusterUnreachable
 from appliance.wire.apis import Api
 from appliance.wire.codec import element_type, request_type
@@ -42,9 +44,9 @@ class ClusterFacts:
 
 
 @asynccontextmanager
-async def open_client(target: Target) -> AsyncIterator[ClusterClient]:
+async def open_client(target: Target, dialer: Dialer) -> AsyncIterator[ClusterClient]:
     """Open a client; its connections end with the block."""
-    client = ClusterClient(target)
+    client = ClusterClient(target, dialer)
     try:
         yield client
     finally:
@@ -55,8 +57,9 @@ class ClusterClient:
     """Made by `open_client`. Every method raises ClusterUnreachable, whose message names the cluster and what was
     tried."""
 
-    def __init__(self, target: Target) -> None:
+    def __init__(self, target: Target, dialer: Dialer) -> None:
         self._target = target
+        self._dialer = dialer
         self._links: dict[HostPort, Link] = {}
         self._brokers: dict[int, HostPort] = {}
         self._leaders: dict[Partition, int] = {}
@@ -74,6 +77,16 @@ class ClusterClient:
         """Ask which brokers there are."""
         answer = await self._metadata(())
         return ClusterFacts(answer.cluster_id or "", dict(self._brokers), answer.controller_id)
+
+    async def offered(self) -> Any:
+        """Return what a node says of its versions: kio's ApiVersionsResponse, of the newest version that both know."""
+
+        def question(version: int) -> Any:
+            kind = request_type(Api.API_VERSIONS, version)
+            fields = {"client_software_name": CLIENT_ID, "client_software_version": __version__}
+            return kind(**(fields if version >= 3 else {}))
+
+        return await self.ask_any(Api.API_VERSIONS, question)
 
     async def nodes(self) -> tuple[str, list[Node]]:
         """Return the cluster's id and its brokers."""
@@ -281,5 +294,5 @@ class ClusterClient:
     async def _link(self, address: HostPort) -> Link:
         link = self._links.get(address)
         if link is None or link.closed:
-            link = self._links[address] = await Link.open(*address)
+            link = self._links[address] = await Link.open(self._dialer, self._target, *address)
         return link

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Mapping
 from typing import Any
 
 import trio
 
-from appliance.gateway.errors import ClusterUnreachable
-from appliance.gateway.sockets import connect, receive_nowait, send_all
+from appliance.exchange.route import Target
+from appliance.gateway.channel import Channel, receive_exactly, send_all
+from appliance.gateway.credentials import OWN_NAME
+from appliance.gateway.dialer import Dialer
+from appliance.gateway.errors import ClusterUnreachable, NotLoggedIn, TlsUnusable
 from appliance.wire.apis import Api, name_of
 from appliance.wire.codec import decode, encode, request_type, response_type
 from appliance.wire.errors import Malformed
 from appliance.wire.headers import RESPONSE_HEAD, SIZE, request_frame, response_body
 
-_CLIENT_ID = "tidegate"
+CLIENT_ID = "tidegate"
+_LONGEST_ANSWER = 64 * 1024 * 1024
 _CONNECT_SECONDS = 5.0
 _ANSWER_SECONDS = 15.0
 _VERSIONS: Mapping[Api, tuple[int, int]] = {
@@ -40,8 +43,8 @@ _VERSIONS: Mapping[Api, tuple[int, int]] = {
 class Link:
     """A connection to one node; made by `open`. Every method raises ClusterUnreachable."""
 
-    def __init__(self, sock: socket.socket, name: str) -> None:
-        self._sock = sock
+    def __init__(self, channel: Channel, name: str) -> None:
+        self._channel = channel
         self._name = name
         self._correlation_id = 0
         self.ranges: Mapping[int, tuple[int, int]] = {}
@@ -49,14 +52,14 @@ class Link:
         self.closed = False
 
     @classmethod
-    async def open(cls, host: str, port: int) -> Link:
+    async def open(cls, dialer: Dialer, target: Target, host: str, port: int) -> Link:
         """Connect, and learn what the node speaks."""
         name = f"{host}:{port}"
         try:
-            sock = await connect(host, port, seconds=_CONNECT_SECONDS)
-        except OSError as error:
+            dialled = await dialer.dial(target, host, port, seconds=_CONNECT_SECONDS, principal=OWN_NAME)
+        except (OSError, TlsUnusable, NotLoggedIn) as error:
             raise ClusterUnreachable(f"{name}: {_reason(error)}") from error
-        link = cls(sock, name)
+        link = cls(dialled.channel, name)
         try:
             answer = await link.ask(Api.API_VERSIONS, request_type(Api.API_VERSIONS, 0)(), version=0)
         except BaseException:
@@ -80,18 +83,20 @@ class Link:
         """Ask and return kio's answer; one question at a time."""
         version = self.version(api) if version is None else version
         self._correlation_id += 1
-        frame = request_frame(api, version, self._correlation_id, _CLIENT_ID, encode(question))
+        frame = request_frame(api, version, self._correlation_id, CLIENT_ID, encode(question))
         try:
             with trio.fail_after(_ANSWER_SECONDS):
-                await send_all(self._sock, [frame])
-                size = SIZE.unpack(await self._exactly(SIZE.size))[0]
-                answer = await self._exactly(size)
+                await send_all(self._channel, [frame])
+                size = SIZE.unpack(await receive_exactly(self._channel, SIZE.size))[0]
+                if not 0 <= size <= _LONGEST_ANSWER:
+                    raise OSError(f"expected a Kafka answer, found a frame of {size} bytes")
+                answer = await receive_exactly(self._channel, size)
         except trio.TooSlowError:
             self.close()
             raise ClusterUnreachable(
                 f"{self._name}: no answer to {name_of(api)} within {_ANSWER_SECONDS:g} s"
             ) from None
-        except OSError as error:
+        except (OSError, EOFError) as error:
             self.close()
             raise ClusterUnreachable(f"{self._name}: {_reason(error)}") from error
         whole = SIZE.pack(size) + answer
@@ -103,26 +108,13 @@ class Link:
             self.close()
             raise ClusterUnreachable(f"{self._name}: its answer to {name_of(api)} cannot be read: {error}") from error
 
-    async def _exactly(self, size: int) -> bytes:
-        if not 0 <= size <= 64 * 1024 * 1024:
-            raise OSError(f"expected a Kafka answer, found a frame of {size} bytes")
-        buffer = memoryview(bytearray(size))
-        have = 0
-        while have < size:
-            count = receive_nowait(self._sock, buffer[have:])
-            if count is None:
-                await trio.lowlevel.wait_readable(self._sock)
-                continue
-            if not count:
-                raise OSError("the connection was closed")
-            have += count
-        return bytes(buffer)
-
     def close(self) -> None:
         """Close the connection."""
         self.closed = True
-        self._sock.close()
+        self._channel.close()
 
 
-def _reason(error: OSError) -> str:
-    return error.strerror or str(error) or type(error).__name__
+def _reason(error: Exception) -> str:
+    if isinstance(error, EOFError):
+        return "the connection was closed"
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__

@@ -6,18 +6,26 @@ gateway asks for itself, once per cluster, and again only after a failure.
 
 from __future__ import annotations
 
+from typing import Any
+
 import trio
 
-from appliance.exchange.snapshot import Target
+from appliance.exchange.route import Target
 from appliance.exchange.topology import Knowledge
 from appliance.gateway.client import open_client
+from appliance.gateway.dialer import Dialer
 from appliance.gateway.errors import ClusterUnreachable
+
+_OFFER_SECONDS = 60.0
+"""After which a cluster is asked again which versions it speaks: its brokers may have been upgraded."""
 
 
 class Discovery:
     """Knowledge per cluster name. A cluster whose bootstrap addresses change is discovered anew."""
 
-    def __init__(self) -> None:
+    def __init__(self, dialer: Dialer) -> None:
+        self._dialer = dialer
+        self._offered: dict[Target, tuple[float, Any]] = {}
         self._known: dict[Target, Knowledge] = {}
         self._asking: dict[Target, trio.Lock] = {}
         self.failures: dict[str, str] = {}
@@ -37,9 +45,31 @@ class Discovery:
                 await self._ask(target, known)
         return known
 
+    async def offered(self, target: Target) -> Any:
+        """Return what the cluster says of its versions, at most a minute old: kio's ApiVersionsResponse.
+
+        Where it does not answer now, what it said before. Raises ClusterUnreachable where it never said anything.
+        """
+        known = self._offered.get(target)
+        if known is not None and trio.current_time() - known[0] < _OFFER_SECONDS:
+            return known[1]
+        async with self._asking.setdefault(target, trio.Lock()):
+            latest = self._offered.get(target)
+            if latest is not known and latest is not None:
+                return latest[1]
+            try:
+                async with open_client(target, self._dialer) as client:
+                    offer = await client.offered()
+            except ClusterUnreachable:
+                if known is None:
+                    raise
+                offer = known[1]
+            self._offered[target] = (trio.current_time(), offer)
+            return offer
+
     async def _ask(self, target: Target, known: Knowledge) -> None:
         try:
-            async with open_client(target) as client:
+            async with open_client(target, self._dialer) as client:
                 cluster_id, nodes = await client.nodes()
         except ClusterUnreachable as error:
             self.failures[target.name] = str(error)

@@ -11,3 +11,15 @@ class PortTaken(GatewayError):
 
 class ClusterUnreachable(GatewayError):
     """No node of a cluster answers."""
+
+
+class TlsUnusable(GatewayError):
+    """Certificate files that no TLS context can be made of."""
+
+
+class SecretUnavailable(GatewayError):
+    """A secret that cannot be read where it is said to lie. The message holds no secret."""
+
+
+class NotLoggedIn(GatewayError):
+    """A cluster that does not take what the gateway proves itself with, or nothing to prove it with."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import trio
 
-from appliance.exchange.snapshot import Snapshot
+from appliance.gateway.snapshot import Snapshot
 
 
 class SnapshotFeed:

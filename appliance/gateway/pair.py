@@ -7,158 +7,299 @@ A half-closed client still gets the answers that it is owed. Whatever ends one s
 
 from __future__ import annotations
 
-import socket
-from collections.abc import Awaitable, Callable, Sequence
+import errno
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 
 import trio
 
 from appliance.exchange.exchange import Exchange
-from appliance.exchange.snapshot import Route
-from appliance.exchange.step import Step, Then
-from appliance.gateway.buffers import Buffers, Reading
+from appliance.exchange.message import Question
+from appliance.exchange.route import Route
+from appliance.exchange.step import Refused, Step, Then
+from appliance.gateway.buffers import Memory, Reading
+from appliance.gateway.channel import Channel
 from appliance.gateway.feed import SnapshotFeed
-from appliance.gateway.sockets import receive_nowait, send_all, send_nowait
-from appliance.wire.errors import Malformed
-from appliance.wire.walk import Buffer
+from appliance.gateway.login import Outcome
+from appliance.gateway.outlet import Outlet
+from appliance.gateway.pump import Pump
+from appliance.gateway.reactor import BROKEN, READ, WRITE, Reactor
 
-_TURNS = 16
-"""Reads in a row without giving way to others."""
+Authenticate = Callable[[Question], Awaitable[Outcome]]
+"""Finds the answer to a SASL request on a connection that stands (KIP-368)."""
+
+
+class _Side:
+    """One of the two connections: what is read from it, what goes out by it, and what is waited for."""
+
+    def __init__(self, channel: Channel) -> None:
+        self.channel = channel
+        self.outlet = Outlet(channel)
+        self.pump: Pump
+        self.fd = channel.fileno()
+        self.watched = READ
+
+    @property
+    def wanted(self) -> int:
+        return (READ if self.pump.listening else 0) | (WRITE if self.outlet.blocked else 0)
+
+    def ready(self, events: int) -> None:
+        if events & WRITE:
+            self.outlet.writable()
+        if self.pump.listening:
+            if events & (READ | BROKEN):
+                self.pump.readable()
+        elif events & BROKEN:
+            # Nobody reads just now, so nobody would hear of it.
+            raise ConnectionResetError(errno.ECONNRESET, os.strerror(errno.ECONNRESET))
 
 
 class Pair:
-    """Moves bytes between two connected sockets until one side ends; `run` returns then. Does not close the sockets.
+    """Moves bytes between two channels until one side ends; `run` returns then. Does not close them.
 
     `run` raises Malformed for bytes that cannot be Kafka's, OSError for a broken connection; both mean: close.
     """
 
     def __init__(
         self,
-        client: socket.socket,
-        upstream: socket.socket,
+        client: Channel,
+        upstream: Channel,
         exchange: Exchange,
         *,
+        reactor: Reactor,
         feed: SnapshotFeed,
-        request_buffers: Buffers,
-        response_buffers: Buffers,
+        memory: Memory,
         open_doors: Callable[[], None],
+        authenticate: Authenticate | None = None,
     ) -> None:
         self.exchange = exchange
-        self._client = client
-        self._upstream = upstream
+        self.expires_at: float | None = None
+        """When the client must have authenticated again, by the reactor's clock."""
+        self._authenticate = authenticate
+        self._waiting_client = False
+        """The client's next request waits until the upstream connection is free again."""
+        self._between_requests = trio.Event()
+        self._reactor = reactor
         self._feed = feed
-        self._up = Reading(request_buffers)
-        self._down = Reading(response_buffers)
         self._open_doors = open_doors
-        self._to_client = trio.Lock()
+        self._client = _Side(client)
+        self._upstream = _Side(upstream)
+        self._client.pump = Pump(
+            client,
+            Reading(memory.requests, memory.budget, reactor.clock, self._evict),
+            self._ask_requests,
+            self._upstream.outlet,
+            pause=self._pause_requests,
+            end=self._requests_ended,
+        )
+        self._upstream.pump = Pump(
+            upstream,
+            Reading(memory.responses, memory.budget, reactor.clock, self._evict),
+            self._ask_responses,
+            self._client.outlet,
+            pause=self._pause_responses,
+            end=self._responses_ended,
+        )
+        self.active_at = reactor.clock()
+        """When bytes last came, by the reactor's clock."""
         self._client_ended = False
-        self._turns = 0
-        self._failure: Malformed | OSError | None = None
+        self._ended = trio.Event()
+        self._failure: Exception | None = None
+        self._nursery: trio.Nursery
 
-    async def run(self) -> None:
-        """Pump both ways until one side ends."""
-        try:
-            async with trio.open_nursery() as nursery:
-                nursery.start_soon(self._until_end, self._pump_responses, nursery.cancel_scope)
-                nursery.start_soon(self._until_end, self._pump_requests, nursery.cancel_scope)
-        finally:
-            self._up.release()
-            self._down.release()
+    async def run(self, *, beside: Callable[[], Awaitable[None]] | None = None) -> None:
+        """Pump both ways until one side ends; what runs `beside` is cancelled then, and its failure ends the pair."""
+        sides = (self._client, self._upstream)
+        async with trio.open_nursery() as nursery:
+            self._nursery = nursery
+            for side in sides:
+                self._reactor.watch(side.fd, side.watched, self._handler(side))
+            try:
+                if beside is not None:
+                    nursery.start_soon(self._run_beside, beside)
+                for side in sides:
+                    if side.channel.more():
+                        self._guarded(side.pump.readable)
+                await self._ended.wait()
+            finally:
+                self._ended.set()
+                for side in sides:
+                    self._reactor.forget(side.fd)
+                    side.pump.release()
+            nursery.cancel_scope.cancel()
         if self._failure is not None:
             raise self._failure
 
-    async def _until_end(self, pump: Callable[[], Awaitable[bool]], scope: trio.CancelScope) -> None:
-        """Run a pump; unless it says that the other may go on, the end of one is the end of both."""
+    async def _run_beside(self, beside: Callable[[], Awaitable[None]]) -> None:
         try:
-            if await pump():
-                return
-        except (Malformed, OSError) as error:
-            self._failure = self._failure or error
-        scope.cancel()
+            await beside()
+        except Exception as error:  # noqa: BLE001 - `run` raises it
+            self._end(error)
 
-    async def _pump_requests(self) -> bool:
-        """Returns whether the client, done with asking, is still owed answers."""
-        reading, need = self._up, 0
-        while await self._more(self._client, reading, need):
-            while True:
-                self.exchange.route = self._route()
-                step = self.exchange.requests(reading.buffer, reading.start, reading.end)
-                if step.pieces:
-                    await send_all(self._upstream, step.pieces)
-                reading.start, need = step.end, step.need
-                if step.then is Then.READ:
-                    break
-                await self._before_asking_again(step)
-            step.pieces.clear()
-            reading.used(reading.start)
-        self.exchange.end_of_requests()
-        self._client_ended = True
-        return len(self.exchange.ledger) > 0
+    # -- called by the reactor, and by what a pump waits for
+
+    def _handler(self, side: _Side) -> Callable[[int], None]:
+        def ready(events: int) -> None:
+            try:
+                self.active_at = self._reactor.now
+                side.ready(events)
+                self._settle()
+            except Exception as error:  # noqa: BLE001 - of this connection, not of the reactor's: `run` raises it
+                self._end(error)
+
+        return ready
+
+    def _guarded(self, move: Callable[[], None]) -> None:
+        """Let a pump move outside of the reactor's round."""
+        if self._ended.is_set():
+            return
+        try:
+            move()
+            self._settle()
+        except Exception as error:  # noqa: BLE001 - `run` raises it
+            self._end(error)
+
+    def _settle(self) -> None:
+        """Have both sides watched for what they want now."""
+        if self._client_ended and not len(self.exchange.ledger) and not self._client.outlet.blocked:
+            self._end()
+            return
+        for side in (self._client, self._upstream):
+            wanted = side.wanted
+            if wanted != side.watched:
+                side.watched = wanted
+                self._reactor.change(side.fd, wanted)
+
+    def _evict(self, reason: str) -> None:
+        """End it for somebody else's sake: from within another pair's move, or the gateway's own."""
+        if not self._ended.is_set():
+            self._end(Refused(reason))
+
+    def _end(self, failure: Exception | None = None) -> None:
+        self._failure = self._failure or failure
+        self._ended.set()
+        self._client.pump.listening = self._upstream.pump.listening = False
+        for side in (self._client, self._upstream):
+            self._reactor.change(side.fd, 0)
+        self._reactor.yield_soon()
+
+    # -- client to broker
+
+    def _ask_requests(self, buffer: memoryview, start: int, end: int) -> Step:
+        self.exchange.route = self._route()
+        if self.expires_at is not None and self._reactor.now >= self.expires_at:
+            self.exchange.expired = True
+        return self.exchange.requests(buffer, start, end)
 
     def _route(self) -> Route:
         """Return the route as it is now; one that was removed stays as it was until the session is ended for it."""
         return self._feed.current.routes.get(self.exchange.route.name, self.exchange.route)
 
-    async def _before_asking_again(self, step: Step) -> None:
-        if step.then is Then.HOLD:
-            while self._route().fenced:
-                await self._feed.wait_newer(self._feed.current.version)
-        elif step.then is Then.WAIT:
-            await trio.sleep(step.seconds)
+    def _pause_requests(self, step: Step) -> bool:
+        if step.then is Then.ANSWER:
+            answers = self.exchange.local_answers()
+            return not answers or self._client.outlet.send(answers, self._client.pump.go_on)
+        if step.then is Then.YIELD:
+            self._waiting_client = True
+            self._between_requests.set()
+            self._reactor.yield_soon()
+        elif step.then is Then.HOLD:
+            self._later(self._client, self._wait_for_the_fence)
+        elif step.then is Then.AUTHENTICATE:
+            self._later(self._client, self._answer_sasl, step.question)
         else:
-            await self._send_to_client(self.exchange.local_answers())
-
-    async def _pump_responses(self) -> bool:
-        reading, need = self._down, 0
-        while await self._more(self._upstream, reading, need):
-            while True:
-                step = self.exchange.responses(reading.buffer, reading.start, reading.end)
-                if step.doors:
-                    # Before anything is awaited: the next connection to hear of these nodes will not find them new.
-                    self._open_doors()
-                await self._send_to_client(step.pieces)
-                reading.start, need = step.end, step.need
-                if step.then is Then.READ:
-                    break
-                await trio.sleep(step.seconds)
-            step.pieces.clear()
-            reading.used(reading.start)
-            if self._client_ended and not len(self.exchange.ledger):
-                return False
-        self.exchange.end_of_responses()
+            self._later(self._client, trio.sleep, step.seconds)
         return False
 
-    async def _more(self, sock: socket.socket, reading: Reading, need: int) -> bool:
-        """Read something, and on until `need` bytes are in hand; False at the end of the stream."""
-        while True:
-            count = receive_nowait(sock, reading.room(need))
-            if count is None:
-                if reading.start == reading.end:
-                    reading.release()
-                await trio.lowlevel.wait_readable(sock)
-            elif not count:
-                return False
-            else:
-                reading.end += count
-                self._turns += 1
-                if self._turns % _TURNS == 0:
-                    await trio.lowlevel.checkpoint()
-                if reading.end - reading.start >= need:
-                    return True
+    async def _wait_for_the_fence(self) -> None:
+        while self._route().fenced:
+            await self._feed.wait_newer(self._feed.current.version)
 
-    async def _send_to_client(self, pieces: Sequence[Buffer]) -> None:
-        """Send to the client; one sender at a time and in the order of asking, as both pumps may have something for
-        it."""
-        if not pieces:
-            return
-        if not self._to_client.locked():
-            # As a rule there is one sender, and everything is taken at once: then the lock is not needed.
-            pieces = send_nowait(self._client, pieces)
-            if not pieces:
-                return
-            self._to_client.acquire_nowait()  # before anybody else can run
-        else:
-            await self._to_client.acquire()
+    async def _answer_sasl(self, question: Question) -> None:
+        assert self._authenticate is not None
+        outcome = await self._authenticate(question)
+
+        def answer() -> None:
+            if outcome.body is not None:
+                self.exchange.answer(question, outcome.body)
+                answers = self.exchange.local_answers()
+                if answers:
+                    self._client.outlet.send(answers, _nothing)
+            if outcome.close:
+                raise Refused("the client did not authenticate again")
+
+        self._guarded(answer)
+
+    def _requests_ended(self) -> None:
+        self.exchange.end_of_requests()
+        self._client_ended = True
+
+    # -- the gateway's own requests
+
+    @asynccontextmanager
+    async def upstream_reserved(self) -> AsyncIterator[Callable[[int, int, bytes], Awaitable[bytes]]]:
+        """Keep the client's requests back for the length of a block, in which the gateway asks the broker itself.
+
+        What it gives takes API key, version and body, and returns the body of the response.
+        """
+        exchange = self.exchange
+        exchange.reserved = True
         try:
-            await send_all(self._client, pieces)
+            if not exchange.between_requests:
+                self._between_requests = trio.Event()
+                await self._between_requests.wait()
+            yield self._ask_upstream
         finally:
-            self._to_client.release()
+            exchange.reserved = False
+            if self._waiting_client:
+                self._waiting_client = False
+                self._guarded(self._client.pump.go_on)
+
+    async def _ask_upstream(self, api_key: int, api_version: int, body: bytes) -> bytes:
+        came = trio.Event()
+        answers: list[bytes] = []
+
+        def answered(answer: bytes) -> None:
+            answers.append(answer)
+            came.set()
+            self._reactor.yield_soon()
+
+        frame = self.exchange.ask(api_key, api_version, body, answered)
+        self._guarded(lambda: self._send_upstream(frame))
+        await came.wait()
+        return answers[0]
+
+    def _send_upstream(self, frame: bytes) -> None:
+        self._upstream.outlet.send([frame], _nothing)
+
+    # -- broker to client
+
+    def _ask_responses(self, buffer: memoryview, start: int, end: int) -> Step:
+        step = self.exchange.responses(buffer, start, end)
+        if step.doors:
+            # Before anything is sent: the next connection to hear of these nodes will not find them new.
+            self._open_doors()
+        return step
+
+    def _pause_responses(self, step: Step) -> bool:
+        self._later(self._upstream, trio.sleep, step.seconds)
+        return False
+
+    def _responses_ended(self) -> None:
+        self.exchange.end_of_responses()
+        self._end()
+
+    def _later(self, side: _Side, wait: Callable[..., object], *arguments: object) -> None:
+        """Let the side's pump go on when the wait is over."""
+
+        async def wait_and_go_on() -> None:
+            await wait(*arguments)  # type: ignore[misc]
+            self._guarded(side.pump.go_on)
+
+        self._nursery.start_soon(wait_and_go_on)
+        self._reactor.yield_soon()
+
+
+def _nothing() -> None:
+    """Nobody waits for it to have gone."""

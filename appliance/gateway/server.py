@@ -5,33 +5,57 @@ from __future__ import annotations
 import logging
 import socket
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, closing
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any
 
 import trio
 
 from appliance.exchange.exchange import Exchange
 from appliance.exchange.interceptor import Outage
 from appliance.exchange.limits import Limits
-from appliance.exchange.snapshot import Door, Route, Snapshot, Target
+from appliance.exchange.message import Question
+from appliance.exchange.route import Route, Target
+from appliance.exchange.step import Refused
 from appliance.exchange.topology import HostPort, Knowledge
-from appliance.gateway.buffers import REQUEST_BYTES, RESPONSE_BYTES, Buffers
+from appliance.gateway.admission import Admission
+from appliance.gateway.audit import audit
+from appliance.gateway.budget import Budget
+from appliance.gateway.buffers import REQUEST_BYTES, RESPONSE_BYTES, Buffers, Memory
+from appliance.gateway.certificates import Certificates
 from appliance.gateway.client import ClusterClient, open_client
+from appliance.gateway.credentials import Credentials
+from appliance.gateway.dialer import Dialer, Dialled
 from appliance.gateway.discovery import Discovery
 from appliance.gateway.doors import Doors
-from appliance.gateway.errors import ClusterUnreachable, PortTaken
+from appliance.gateway.errors import ClusterUnreachable, GatewayError, PortTaken
 from appliance.gateway.feed import SnapshotFeed
+from appliance.gateway.login import Logins, Outcome
 from appliance.gateway.pair import Pair
-from appliance.gateway.session import Session
-from appliance.gateway.sockets import connect, receive_nowait, reset
+from appliance.gateway.reactor import Reactor
+from appliance.gateway.reception import Reception
+from appliance.gateway.renewal import stay_logged_in
+from appliance.gateway.secrets import Secrets
+from appliance.gateway.session import Ending, Session
+from appliance.gateway.snapshot import Door, Snapshot
+from appliance.gateway.suffering import suffer
+from appliance.identity.policy import ANONYMOUS, why_invalid
 from appliance.wire.errors import Malformed
 
 _CONNECT_SECONDS = 10.0
+_LOOK_SECONDS = 1.0
+"""Between two looks at who is idle or too slow."""
 _RETRY_SECONDS = 2.0
 """Between two attempts to learn the nodes of a cluster that does not answer."""
 
 log = logging.getLogger("tidegate.gateway")
+
+
+def _unix_time() -> float:
+    return datetime.now(UTC).timestamp()
 
 
 @dataclass(frozen=True)
@@ -48,15 +72,36 @@ class GatewayFacts:
     doors: tuple[HostPort, ...]
 
 
-class Gateway:
-    """Serves the doors of the feed's snapshots; one per process."""
+class _Listener:
+    """What the connections of one listener share, across all its doors and for as long as there is any."""
 
-    def __init__(self, feed: SnapshotFeed, *, limits: Limits | None = None) -> None:
+    def __init__(self, door: Door, requests: Buffers, responses: Buffers) -> None:
+        self.admission = Admission()
+        self.memory = Memory(Budget(door.spec.limits.buffered), requests, responses)
+
+
+class Gateway:
+    """Serves the doors of the feed's snapshots; one per process. `wall` gives Unix time in seconds."""
+
+    def __init__(self, feed: SnapshotFeed, *, wall: Callable[[], float] = _unix_time) -> None:
         self._feed = feed
-        self._limits = limits or Limits()
+        self._wall = wall
         self._request_buffers = Buffers(REQUEST_BYTES)
         self._response_buffers = Buffers(RESPONSE_BYTES)
-        self._discovery = Discovery()
+        self._listeners: dict[str, _Listener] = {}
+        self._reactor = Reactor()
+        secrets = Secrets()
+        self._certificates = Certificates(secrets)
+        self._dialer = Dialer(self._certificates, Credentials(secrets, wall))
+        self._discovery = Discovery(self._dialer)
+        self._logins = Logins(wall)
+        self._reception = Reception(
+            self._certificates,
+            self._logins,
+            admission=lambda door: self._listener(door).admission,
+            current=self._current_door,
+            offered=self._offered,
+        )
         self._sessions: set[Session] = set()
         self._doors: Doors | None = None
         self._told: set[str] = set()
@@ -65,14 +110,22 @@ class Gateway:
     async def serve(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Open all doors of the current snapshot and serve until cancelled, following later snapshots.
 
-        Raises PortTaken where a door of the first snapshot cannot be opened; later ones are logged.
+        Raises PortTaken and TlsUnusable for doors of the first snapshot; those of later ones are logged.
         """
+        with closing(self._reactor):
+            await self._serve(task_status)
+
+    async def _serve(self, task_status: trio.TaskStatus[None]) -> None:
         async with trio.open_nursery() as nursery:
-            self._doors = Doors(nursery, self._serve_client)
+            await nursery.start(self._reactor.run)
+            self._doors = Doors(nursery, self._serve_client, self._pause_before_next)
             snapshot = self._feed.current
             for door in snapshot.doors:
+                if door.spec.tls is not None:
+                    await self._certificates.of_listener(door.name, door.spec.tls)
                 self._doors.open(door)
             nursery.start_soon(self._follow, snapshot, nursery)
+            nursery.start_soon(self._watch_over_the_slow)
             task_status.started()
 
     async def _follow(self, snapshot: Snapshot, nursery: trio.Nursery) -> None:
@@ -95,12 +148,23 @@ class Gateway:
         for door in snapshot.doors:
             self._open_later(door)
         self._open_node_doors()
+        doors = {door.name: door for door in snapshot.doors}
         for session in list(self._sessions):
             route = snapshot.routes.get(session.door.virtual_cluster)
             if route is None:
                 session.end("removed")
             elif session.ending is None and session.target is not None and session.target.name in route.outages:
                 session.end("outage")
+            else:
+                self._end_if_revoked(session, doors.get(session.door.name))
+
+    def _end_if_revoked(self, session: Session, door: Door | None) -> None:
+        if door is None or door.identity is None or session.principal is None or session.ending is not None:
+            return
+        reason = why_invalid(session.principal, door.identity, self._wall())
+        if reason is not None:
+            audit("sent away", listener=door.name, peer=session.peer, principal=str(session.principal), reason=reason)
+            session.end("revoked")
 
     async def _learn(self, target: Target) -> None:
         """Learn a cluster's nodes and open their doors; try again until it answers or nobody is routed to it."""
@@ -131,25 +195,64 @@ class Gateway:
                 self._told.add(str(error))
                 log.error("%s", error)
 
+    async def _watch_over_the_slow(self) -> None:
+        """Close connections that carry nothing, or hold an unfinished message, longer than they may."""
+        while True:
+            await trio.sleep(_LOOK_SECONDS)
+            now = self._reactor.clock()
+            for door in self._feed.current.doors:
+                budget = self._listener(door).memory.budget
+                budget.limit = door.spec.limits.buffered
+                budget.end_those_since(
+                    now - door.spec.limits.unfinished,
+                    f"a message was not complete after {door.spec.limits.unfinished:g} s (limits.unfinished)",
+                )
+            for session in list(self._sessions):
+                idle = session.door.spec.limits.idle
+                if idle is not None and session.pair is not None and now - session.pair.active_at > idle:
+                    session.end("idle")
+
+    def _listener(self, door: Door) -> _Listener:
+        found = self._listeners.get(door.name)
+        if found is None:
+            found = _Listener(door, self._request_buffers, self._response_buffers)
+            self._listeners[door.name] = found
+        return found
+
+    def _pause_before_next(self, door: Door) -> float:
+        return self._listener(door).admission.pause(door.spec.limits, self._reactor.clock())
+
     # -- one client
 
-    async def _serve_client(self, door: Door, node_id: int | None, sock: socket.socket) -> None:
-        session = Session(door, node_id, sock, _peer(sock))
+    async def _serve_client(self, doors: Sequence[Door], node_id: int | None, sock: socket.socket) -> None:
+        session = Session(doors[0], node_id, sock, *_peer(sock))
         self._sessions.add(session)
         try:
             with session.scope:
+                self._listener(session.door).admission.enter(session.door.spec.limits, session.address)
+                session.counted = True
+                await self._reception.receive(session, doors)
                 await self._connect_and_pump(session)
-            if session.ending == "outage":
-                await self._suffer(session)
-        except Malformed as error:
-            log.warning("%s: %s", _described(session), error)
+            outage = self._outage(session)
+            if session.ending == "outage" and outage is not None:
+                await suffer(session, outage, self._feed, lambda: self._outage(session) is not None)
+        except (Malformed, GatewayError) as error:
+            log.warning("%s: %s", session.described(), error)
         except OSError as error:
-            log.debug("%s: %s", _described(session), error)
+            log.debug("%s: %s", session.described(), error)
         except Exception:
-            log.exception("%s: closed by an error of the gateway's own", _described(session))
+            log.exception("%s: closed by an error of the gateway's own", session.described())
         finally:
-            self._sessions.discard(session)
-            sock.close()
+            self._discard(session)
+
+    def _discard(self, session: Session) -> None:
+        self._sessions.discard(session)
+        admission = self._listener(session.door).admission
+        if session.counted:
+            admission.leave(session.address)
+        if session.identified:
+            admission.forget(str(session.principal))
+        session.sock.close()
 
     async def _connect_and_pump(self, session: Session) -> None:
         route = self._route(session)
@@ -159,67 +262,85 @@ class Gateway:
         if route.outage is not None:
             session.end("outage")
             return
-        try:
-            knowledge = await self._discovery.knowledge(route.target)
-            upstream = await self._connect_upstream(session, route.target, knowledge)
-        except ClusterUnreachable as error:
-            log.warning("client %s on listener %s: %s", session.peer, session.door.name, error)
-            return
+        knowledge = await self._discovery.knowledge(route.target)
+        upstream = await self._connect_upstream(session, route.target, knowledge)
         self._open_node_doors()
-        with upstream:
-            session.exchange = Exchange(route, knowledge, Advertiser(session.door), self._limits)
-            pair = Pair(
-                session.sock,
-                upstream,
-                session.exchange,
-                feed=self._feed,
-                request_buffers=self._request_buffers,
-                response_buffers=self._response_buffers,
-                open_doors=self._open_node_doors,
-            )
-            await pair.run()
+        try:
+            await self._pump(session, route, knowledge, upstream)
+        finally:
+            upstream.channel.close()
+
+    async def _pump(self, session: Session, route: Route, knowledge: Knowledge, upstream: Dialled) -> None:
+        asked, conversation = session.door.spec.limits, session.conversation
+        assert session.channel is not None
+        limits = Limits(frame=asked.frame, in_flight=asked.in_flight)
+        advertise = session.door.spec.advertised
+        session.exchange = Exchange(route, knowledge, advertise, limits, asks=conversation is not None)
+        session.pair = Pair(
+            session.channel,
+            upstream.channel,
+            session.exchange,
+            reactor=self._reactor,
+            feed=self._feed,
+            memory=self._listener(session.door).memory,
+            open_doors=self._open_node_doors,
+            authenticate=partial(self._authenticate_again, session),
+        )
+        self._note_expiry(session)
+        renewal = partial(stay_logged_in, session.pair, self._dialer, upstream, route.target, _name(session))
+        await session.pair.run(beside=renewal if upstream.session_lifetime is not None else None)
+
+    async def _authenticate_again(self, session: Session, question: Question) -> Outcome:
+        assert session.conversation is not None
+        who: dict[str, object] = {"listener": session.door.name, "peer": session.peer, "client_id": session.client_id}
+        outcome = await self._logins.request(
+            session.conversation, question.api_key, question.api_version, bytes(question.body), who=who
+        )
+        self._note_expiry(session)
+        if session.conversation.bare_tokens:
+            raise Refused("SaslHandshake v0 cannot authenticate again: its tokens have no header (KIP-368)")
+        return outcome
+
+    def _note_expiry(self, session: Session) -> None:
+        """Tell the pair until when the client is good, on the reactor's clock."""
+        ends = session.conversation.session_ends if session.conversation else None
+        assert session.pair is not None
+        session.pair.expires_at = None if ends is None else self._reactor.clock() + ends - self._wall()
+        assert session.exchange is not None
+        session.exchange.expired = False
 
     def _route(self, session: Session) -> Route | None:
         return self._feed.current.routes.get(session.door.virtual_cluster)
 
-    async def _connect_upstream(self, session: Session, target: Target, knowledge: Knowledge) -> socket.socket:
+    def _current_door(self, door: Door) -> Door | None:
+        return next((each for each in self._feed.current.doors if each.name == door.name), None)
+
+    async def _offered(self, session: Session) -> Any:
+        route = self._route(session)
+        if route is None:
+            raise Refused(f"virtual cluster {session.door.virtual_cluster} is gone")
+        return await self._discovery.offered(route.target)
+
+    async def _connect_upstream(self, session: Session, target: Target, knowledge: Knowledge) -> Dialled:
         """Connect to the session's node. One that the cluster does not have (any more) leads to any node: there the
         client learns from Metadata, or from NOT_LEADER_OR_FOLLOWER, where to go."""
         address = knowledge.nodes.get(session.node_id) if session.node_id is not None else None
         candidates = [address] if address else [*target.bootstrap, *knowledge.nodes.values()]
         what = f"node {session.node_id}" if address else "any node"
+        asked = session.door.spec.authentication
+        delegated = asked is None or asked.delegated
+        principal = None if delegated else _name(session)
         failures = []
         for host, port in dict.fromkeys(candidates):
             try:
-                return await connect(host, port, seconds=_CONNECT_SECONDS)
+                return await self._dialer.dial(target, host, port, seconds=_CONNECT_SECONDS, principal=principal)
             except OSError as error:
                 failures.append(f"{host}:{port}: {error.strerror or error}")
         raise ClusterUnreachable(f"cluster {target.name}, {what}: {'; '.join(failures)}")
 
-    async def _suffer(self, session: Session) -> None:
-        """Let the client feel that the cluster is gone: its upstream connection is closed already."""
-        outage = self._outage(session)
-        if outage is None:
-            return
-        outage.struck(session.client_id)
-        if outage.mode == "reset":
-            reset(session.sock)
-        elif outage.mode == "blackhole":
-            # It can still be moved or removed.
-            with trio.CancelScope() as session.scope:
-                async with trio.open_nursery() as nursery:
-                    nursery.start_soon(self._cancel_after_outage, session, nursery.cancel_scope)
-                    await _swallow(session.sock)
-                    nursery.cancel_scope.cancel()
-
     def _outage(self, session: Session) -> Outage | None:
         route = self._route(session)
         return route.outages.get(session.target.name) if route and session.target else None
-
-    async def _cancel_after_outage(self, session: Session, scope: trio.CancelScope) -> None:
-        while self._outage(session) is not None:
-            await self._feed.wait_newer(self._feed.current.version)
-        scope.cancel()
 
     # -- for control
 
@@ -259,55 +380,40 @@ class Gateway:
             for each in self._sessions
             if each.door.virtual_cluster == virtual_cluster and each.target is not None and each.target != route.target
         ]
-        by_node: dict[int | None, list[Session]] = {}
-        for session in astray:
-            by_node.setdefault(session.node_id, []).append(session)
-        for position, sessions in enumerate(by_node.values()):
-            if position:
-                await trio.sleep(pause)
-            for session in sessions:
-                session.end("moved")
+        await _end_node_by_node(astray, "moved", pause)
         return len(astray)
+
+    async def close_clients(self, *, pause: float = 0.2) -> None:
+        """Close all connections, node by node with a pause between."""
+        await _end_node_by_node(self._sessions, "drained", pause)
 
     def cluster_client(self, target: Target) -> AbstractAsyncContextManager[ClusterClient]:
         """Open a client of the gateway's own to this cluster."""
-        return open_client(target)
+        return open_client(target, self._dialer)
 
 
-class Advertiser:
-    """Where clients of one door are told that nodes are."""
-
-    def __init__(self, door: Door) -> None:
-        self._door = door
-
-    def __call__(self, node_id: int | None) -> HostPort:
-        return self._door.advertise, self._door.port if node_id is None else self._door.brokers.port_of(node_id)
+def _name(session: Session) -> str:
+    """Return the name that the client has upstream, where every principal has one."""
+    return session.principal.name if session.principal else ANONYMOUS.name
 
 
-async def _swallow(sock: socket.socket) -> None:
-    """Read and forget until the client gives up."""
-    sink = memoryview(bytearray(65536))
-    with suppress(OSError):
-        while (count := receive_nowait(sock, sink)) != 0:
-            if count is None:
-                await trio.lowlevel.wait_readable(sock)
-            else:
-                await trio.lowlevel.checkpoint()
+async def _end_node_by_node(sessions: Iterable[Session], ending: Ending, pause: float) -> None:
+    by_node: dict[int | None, list[Session]] = {}
+    for session in sessions:
+        by_node.setdefault(session.node_id, []).append(session)
+    for position, at_the_node in enumerate(by_node.values()):
+        if position:
+            await trio.sleep(pause)
+        for session in at_the_node:
+            session.end(ending)
 
 
-def _described(session: Session) -> str:
-    named = f" ({session.client_id})" if session.client_id else ""
-    node = "" if session.node_id is None else f", node {session.node_id}"
-    cluster = f" to cluster {session.target.name}{node}" if session.target else ""
-    return f"client {session.peer}{named} on listener {session.door.name}{cluster}"
-
-
-def _peer(sock: socket.socket) -> str:
+def _peer(sock: socket.socket) -> tuple[str, int]:
     try:
         host, port = sock.getpeername()[:2]
     except OSError:
-        return "gone already"
-    return f"{host}:{port}"
+        return "gone already", 0
+    return host, port
 
 
 @asynccontextmanager

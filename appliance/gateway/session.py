@@ -9,9 +9,14 @@ from typing import Literal
 import trio
 
 from appliance.exchange.exchange import Exchange
-from appliance.exchange.snapshot import Door, Target
+from appliance.exchange.route import Target
+from appliance.gateway.channel import Channel
+from appliance.gateway.pair import Pair
+from appliance.gateway.snapshot import Door
+from appliance.identity.conversation import Conversation
+from appliance.identity.principal import Principal
 
-Ending = Literal["moved", "outage", "removed"]
+Ending = Literal["moved", "outage", "removed", "idle", "revoked", "drained"]
 
 
 @dataclass(eq=False)
@@ -20,11 +25,30 @@ class Session:
     node_id: int | None
     """The node whose door it came through; None: the bootstrap door."""
     sock: socket.socket
-    peer: str
+    address: str
+    """The client's; behind a load balancer the one that it told."""
+    port: int
+    counted: bool = False
+    """Whether it counts among the connections of its listener and its address."""
+    identified: bool = False
+    """Whether it counts among those of its principal."""
+    channel: Channel | None = None
+    """The client's side, once it is fit for traffic."""
+    certificate: bytes | None = field(default=None, repr=False)
+    """What the client showed in the TLS handshake, if anything (DER)."""
+    principal: Principal | None = None
+    """None where it is the broker that asks, or nobody."""
+    conversation: Conversation | None = field(default=None, repr=False)
     target: Target | None = None
     exchange: Exchange | None = None
+    pair: Pair | None = None
     scope: trio.CancelScope = field(default_factory=trio.CancelScope)
     ending: Ending | None = None
+
+    @property
+    def peer(self) -> str:
+        """Where the client is, for the log."""
+        return f"{self.address}:{self.port}"
 
     @property
     def client_id(self) -> str:
@@ -41,3 +65,11 @@ class Session:
         if self.ending is None:
             self.ending = ending
         self.scope.cancel()
+
+    def described(self) -> str:
+        """Return who it is and where, for the log."""
+        named = f" ({self.client_id})" if self.client_id else ""
+        known = f" as {self.principal}" if self.principal else ""
+        node = "" if self.node_id is None else f", node {self.node_id}"
+        cluster = f" to cluster {self.target.name}{node}" if self.target else ""
+        return f"client {self.peer}{named}{known} on listener {self.door.name}{cluster}"

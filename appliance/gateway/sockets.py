@@ -54,15 +54,6 @@ def send_nowait(sock: socket.socket, pieces: Sequence[Buffer]) -> Sequence[Buffe
     return left
 
 
-async def send_all(sock: socket.socket, pieces: Sequence[Buffer]) -> None:
-    """Send all pieces in order; waits only where the peer does not take them. Raises OSError."""
-    while pieces:
-        left = send_nowait(sock, pieces)
-        if left is pieces:
-            await trio.lowlevel.wait_writable(sock)
-        pieces = left
-
-
 async def connect(host: str, port: int, *, seconds: float) -> socket.socket:
     """Open a connection. Raises OSError (TimeoutError after `seconds`)."""
     with trio.move_on_after(seconds) as scope:

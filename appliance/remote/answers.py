@@ -293,6 +293,21 @@ class ListenerStatus(_Answer):
     problems: list[str] = Field(default_factory=list)
 
 
+class WorkerStatus(_Answer):
+    """A process that serves clients."""
+
+    number: int
+    pid: int | None
+    """None: it is dead, and will be replaced."""
+    snapshot: int
+    """Version of the configuration that it serves; 0: none yet."""
+    connections: int
+    uptime: str
+    """With its units."""
+    restarts: int
+    """How often its predecessors died."""
+
+
 class LiveFaultStatus(_Answer):
     name: str
     type: str
@@ -341,7 +356,10 @@ class StatusAnswer(_Answer):
 
     version: str
     snapshot: int
-    """Version of the configuration that the data path serves."""
+    """Version of the configuration that every worker serves, or a later one."""
+    published: int
+    """Version of the newest configuration; it is in effect everywhere when `snapshot` is the same."""
+    workers: list[WorkerStatus]
     virtual_clusters: list[VirtualClusterStatus]
     clusters: list[ClusterStatus]
     listeners: list[ListenerStatus]

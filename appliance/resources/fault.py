@@ -32,6 +32,11 @@ class Trigger(Spec):
     probability: Ratio | None = None
     """Each with this chance, by a generator seeded from (seed, fault, client, ordinal)."""
 
+    @property
+    def counts(self) -> bool:
+        """Return whether it goes by how many requests have matched."""
+        return self.first is not None or self.nth is not None or self.every is not None
+
     @model_validator(mode="after")
     def _one(self) -> Self:
         given = [name for name in ("first", "nth", "every", "probability") if getattr(self, name) is not None]

@@ -9,10 +9,12 @@ from typing import Any, TypeVar
 from kio.index import load_request_schema, load_response_schema
 from kio.serial import entity_reader, entity_writer
 from kio.serial.errors import SerialError
+from kio.static.protocol import Entity
 
 from appliance.wire.errors import Malformed
+from appliance.wire.walk import thorough_walk
 
-Message = TypeVar("Message")
+Message = TypeVar("Message", bound=Entity)
 
 
 @cache
@@ -47,9 +49,14 @@ def encode(message: Any) -> bytes:
 
 
 def decode(kind: type[Message], body: bytes | memoryview) -> Message:
-    """Read a kio message. Raises Malformed for anything else, tagged fields that kio does not know included."""
+    """Read a kio message. Raises Malformed for anything else, tagged fields that kio does not know included.
+
+    kio's reader is native code that allocates what an array's count says before it reads, and ends the process where
+    that cannot be had; and it reads null also where there is none. So every message is walked first.
+    """
+    thorough_walk(kind).places(body, 0, len(body))
     try:
-        message, _ = entity_reader(kind)(bytes(body), 0)  # type: ignore[type-var]  # any kio entity
+        message, _ = entity_reader(kind)(bytes(body), 0)
     except (SerialError, KeyError, ValueError, IndexError, TypeError) as error:
         raise Malformed(f"expected a {kind.__name__}, found bytes that are none: {error!r}") from error
     return message

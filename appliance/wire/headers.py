@@ -109,6 +109,21 @@ def _behind_tags(frame: Buffer, at: int, end: int) -> int:
     return at
 
 
+def odd_frame(buffer: Buffer, at: int, limit: int) -> str:
+    """Say what those bytes probably are instead of a Kafka request."""
+    (size,) = SIZE.unpack_from(buffer, at)
+    head = bytes(buffer[at : at + 5])
+    if head[:2] == b"\x16\x03":
+        return (
+            "expected a Kafka request, found a TLS handshake: this listener is plain; set security.protocol=PLAINTEXT"
+        )
+    if head[:4] in (b"GET ", b"POST", b"HEAD", b"PUT "):
+        return "expected a Kafka request, found an HTTP request"
+    if size > limit:
+        return f"a request of {size} bytes is over the limit of {limit}"
+    return f"expected a Kafka request, found a frame of {size} bytes"
+
+
 def is_known_write(api_key: int) -> bool:
     """Return whether requests of this API write records or decide over written ones (transactions)."""
     return api_key in _WRITES

@@ -10,6 +10,7 @@ from types import EllipsisType, NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin
 
 from kio.index import load_request_schema, load_response_schema
+from kio.static.protocol import Entity
 
 Direction = Literal["request", "response"]
 
@@ -44,6 +45,7 @@ class Sized:
 
     name: str
     kind: Literal["string", "bytes"]
+    nullable: bool = False
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,7 @@ class Array:
 
     name: str
     element: Field
+    nullable: bool = False
 
 
 Field = Fixed | Sized | Nested | Array
@@ -79,36 +82,37 @@ class Struct:
 def layout_of(api_key: int, api_version: int, direction: Direction) -> Struct:
     """Return the layout of a body (without header). Raises kio.index.KioIndexError for an unknown kind of message."""
     load = load_request_schema if direction == "request" else load_response_schema
-    return _struct(load(api_key, api_version))
+    return struct_of(load(api_key, api_version))
 
 
 @cache
-def _struct(entity: type[Any]) -> Struct:
+def struct_of(entity: type[Entity]) -> Struct:
+    """Return the layout of what this class of kio's stands for."""
     plain: list[Field] = []
     tagged: dict[int, Field] = {}
     for each in fields(entity):
         tag = each.metadata.get("tag")
         if tag is None:
-            plain.append(_field(each, each.type, nullable=False))
+            plain.append(_field(each, each.type))
         else:
-            tagged[tag] = _field(each, each.type, nullable=False, in_tag=True)
+            tagged[tag] = _field(each, each.type, in_tag=True)
     return Struct(tuple(plain), tagged, entity.__flexible__)
 
 
-def _field(source: DataclassField[Any], declared: Any, *, nullable: bool, in_tag: bool = False) -> Field:
+def _field(source: DataclassField[Any], declared: Any, *, nullable: bool = False, in_tag: bool = False) -> Field:
     origin = get_origin(declared)
     if origin in (UnionType, Union):
         (inner,) = (each for each in get_args(declared) if each is not NoneType)
-        # A tagged field is null by being absent, not by a marker.
-        return _field(source, inner, nullable=not in_tag, in_tag=in_tag)
+        return _field(source, inner, nullable=True, in_tag=in_tag)
     if origin is tuple:
         inner, dots = get_args(declared)
         assert isinstance(dots, EllipsisType)
-        return Array(source.name, _field(source, inner, nullable=False))
+        return Array(source.name, _field(source, inner), nullable)
     if is_dataclass(declared):
         assert isinstance(declared, type)
-        return Nested(source.name, _struct(declared), nullable)
+        # A tagged struct is null by being absent, not by a marker.
+        return Nested(source.name, struct_of(declared), nullable and not in_tag)
     kind = source.metadata["kafka_type"]
     if kind in ("string", "bytes", "records"):
-        return Sized(source.name, "string" if kind == "string" else "bytes")
+        return Sized(source.name, "string" if kind == "string" else "bytes", nullable)
     return Fixed(source.name, _SIZES[kind])

@@ -16,8 +16,10 @@ from collections.abc import Callable, Generator
 from functools import cache
 from typing import NamedTuple
 
+from kio.static.protocol import Entity
+
 from appliance.wire.errors import Malformed
-from appliance.wire.layout import Array, Direction, Field, Fixed, Nested, Sized, Struct, layout_of
+from appliance.wire.layout import Array, Direction, Field, Fixed, Nested, Sized, Struct, layout_of, struct_of
 
 Buffer = bytes | bytearray | memoryview
 
@@ -102,8 +104,22 @@ def walk_of(api_key: int, api_version: int, direction: Direction, wanted: tuple[
     message.
     """
     source = _Source(wanted).of(layout_of(api_key, api_version, direction))
+    return _compiled(wanted, source, f"{direction} {api_key} v{api_version}")
+
+
+@cache
+def thorough_walk(entity: type[Entity]) -> Walk:
+    """Compile the walk that finds nothing and believes nothing: it reads a message of this class of kio's to its end.
+
+    It raises Malformed for whatever such a message cannot be: counts and lengths that the bytes do not cover, null
+    where there is none, tagged fields that are not as long as they say.
+    """
+    return _compiled((), _Source((), thorough=True).of(struct_of(entity)), entity.__qualname__)
+
+
+def _compiled(wanted: tuple[str, ...], source: str, name: str) -> Walk:
     namespace: dict[str, Callable[[Buffer, int, int, list[Place]], _Suspended]] = {}
-    exec(compile(source, f"<walk {direction} {api_key} v{api_version}>", "exec"), _NAMES, namespace)  # noqa: S102 - our own text
+    exec(compile(source, f"<walk {name}>", "exec"), _NAMES, namespace)  # noqa: S102 - our own text
     return Walk(wanted, namespace["walk"])
 
 
@@ -160,15 +176,17 @@ _NAMES = {
 class _Source:
     """Writes the text of one walk. `pos` is always where the next unread byte is, perhaps beyond what has arrived."""
 
-    def __init__(self, wanted: tuple[str, ...]) -> None:
+    def __init__(self, wanted: tuple[str, ...], *, thorough: bool = False) -> None:
         self._codes = {path: code for code, path in enumerate(wanted)}
+        self._thorough = thorough
+        """Passes over everything, and checks on the way what others leave to whoever reads the message."""
         self._lines: list[str] = []
         self._depth = 1
         self._loops = 0
 
     def of(self, struct: Struct) -> str:
         self._lines = ["def walk(buf, pos, end, found):"]
-        self._fields(struct, "", stop_early=True)
+        self._fields(struct, "", stop_early=not self._thorough)
         self._line("return pos")
         # Makes it a generator also where nothing needs to wait.
         self._line("yield pos")
@@ -178,7 +196,7 @@ class _Source:
         self._lines.append("    " * self._depth + text)
 
     def _wants(self, path: str) -> bool:
-        return path in self._codes or self._wants_below(path)
+        return self._thorough or path in self._codes or self._wants_below(path)
 
     def _wants_below(self, path: str) -> bool:
         return any(each.startswith(path + ".") for each in self._codes)
@@ -229,24 +247,27 @@ class _Source:
         self._line("            break")
         self._line("    buf, pos, end = yield pos")
 
-    def _length(self, *, compact: bool, width: int) -> None:
+    def _length(self, *, compact: bool, width: int, nullable: bool) -> None:
         """Leave the length in `n` (0 for null) and `pos` behind it."""
+        checked = self._thorough and not nullable
         if compact:
             self._varint("n")
             self._line("if n: n -= 1")
+            if checked:
+                self._line("else: raise Malformed('found null where there is none')")
             return
         self._line(f"while end - pos < {width}: buf, pos, end = yield pos")
         self._line(f"n = int.from_bytes(buf[pos:pos + {width}], 'big', signed=True)")
         self._line(f"pos += {width}")
         self._line("if n < 0:")
-        self._line("    if n < -1: raise Malformed(f'expected a length, found {n}')")
+        self._line(f"    if n < {0 if checked else -1}: raise Malformed(f'expected a length, found {{n}}')")
         self._line("    n = 0")
 
     def _sized(self, field: Sized, prefix: str, *, compact: bool) -> None:
         width = 2 if field.kind == "string" else 4
         code = self._codes.get(prefix + field.name)
         if code is None:
-            self._length(compact=compact, width=width)
+            self._length(compact=compact, width=width, nullable=field.nullable)
             self._line("pos += n")
             return
         self._line("while True:")
@@ -259,7 +280,7 @@ class _Source:
         self._line("pos = after + n")
 
     def _array(self, field: Array, prefix: str, *, compact: bool) -> None:
-        self._length(compact=compact, width=4)
+        self._length(compact=compact, width=4, nullable=field.nullable)
         path = prefix + field.name
         element = field.element
         if isinstance(element, Fixed) and path not in self._codes:
@@ -274,7 +295,7 @@ class _Source:
             self._fixed([Fixed(field.name, element.size)], prefix)
         else:
             assert isinstance(element, Sized)
-            self._sized(Sized(field.name, element.kind), prefix, compact=compact)
+            self._sized(Sized(field.name, element.kind, element.nullable), prefix, compact=compact)
         # A hostile count must not make the loop run on behind the bytes that came.
         self._line("if pos > end: buf, pos, end = yield pos")
         self._depth -= 1
@@ -312,8 +333,13 @@ class _Source:
             if path in self._codes and not values:
                 self._line(f"found.append(Place({self._codes[path]}, pos, after))")
             if path not in self._codes or values or self._wants_below(path):
+                loop = self._loops
                 self._line("pos = after")
+                if self._thorough:
+                    self._line(f"stop_{loop} = after + size")
                 self._fields(Struct((field,), {}, flexible=struct.flexible), prefix, tags=False)
+                if self._thorough:
+                    self._line(f"if pos != stop_{loop}: raise Malformed('a tagged field is not as long as it says')")
             else:
                 self._line("pos = after + size")
             self._depth -= 1

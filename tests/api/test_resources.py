@@ -59,7 +59,10 @@ async def test_a_scenario_is_not_a_resource():
     status, _, problems = await refusal("PUT", "/v1/clusters/a", json={"kind": "Scenario", "metadata": {"name": "a"}})
     assert (status, problems) == (
         422,
-        ["expected kind to be one of Cluster, Listener, VirtualCluster, FailoverPolicy, Fault; found 'Scenario'"],
+        [
+            "expected kind to be one of Cluster, Listener, VirtualCluster, User, TokenRevocation, FailoverPolicy, "
+            "Fault; found 'Scenario'"
+        ],
     )
 
 

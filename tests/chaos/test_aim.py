@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import pytest
@@ -36,6 +37,15 @@ def struck(trigger: Trigger, count: int = 12) -> list[int]:
 )
 def test_a_trigger_strikes_the_requests_that_it_names(trigger: Trigger, numbers: list[int]):
     assert struck(trigger) == numbers
+
+
+@pytest.mark.parametrize(
+    ("trigger", "numbers"), [(Trigger(first=5), [1, 2, 3, 4, 5]), (Trigger(nth=5), [5]), (Trigger(every=4), [4, 8, 12])]
+)
+def test_aims_in_several_processes_go_by_one_count(trigger: Trigger, numbers: list[int]):
+    count = itertools.count(1).__next__
+    aims = [Aim("fault", Select(), trigger, 1, count) for _ in range(3)]
+    assert [number for number in range(1, 13) if aims[number % 3].due("app")] == numbers
 
 
 def half(seed: int = 1) -> Aim:

@@ -22,6 +22,7 @@ from kio.serial import entity_reader
 from kio.static.primitive import i32, i32Timedelta, i64
 
 from appliance.harness import BlockingCluster
+from tests.clients.changing_cluster import ChangingCluster
 from tests.clients.conftest import RunningGateway, Tools
 from tests.clients.traffic import ClientProcess, client_processes
 from tests.gateway import messages
@@ -36,7 +37,7 @@ SECONDS = 60
 class Leaders:
     """Who leads the topic's partitions, asked of the brokers themselves."""
 
-    def __init__(self, cluster: BlockingCluster, topic: str) -> None:
+    def __init__(self, cluster: BlockingCluster | ChangingCluster, topic: str) -> None:
         self._admin = AdminClient({"bootstrap.servers": cluster.bootstrap_servers, "log_level": 0})
         self._topic = topic
         self._bootstrap = cluster.bootstrap_servers

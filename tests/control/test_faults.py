@@ -7,8 +7,9 @@ import math
 import pytest
 
 from appliance.chaos.faults import arm
+from appliance.control.armoury import KEPT_AFTER_THE_END
 from appliance.control.errors import ConflictError, UnfitError, UnknownError
-from appliance.control.faults import KEPT_AFTER_THE_END, FaultBoard
+from appliance.control.faults import FaultBoard
 from tests.control.world import fault
 
 
@@ -38,9 +39,9 @@ def test_renewal_carries_it_to_its_end(board: FaultBoard):
 
 def test_it_waits_for_its_start(board: FaultBoard):
     board.put(fault(starts_in="5s"), 0.0)
-    assert (board.get("slow").state, board.active("orders"), board.next_instant()) == ("pending", [], 5.0)
+    assert (board.get("slow").state, board.active(), board.next_instant()) == ("pending", [], 5.0)
     board.settle(5.0)
-    assert [each.state for each in board.active("orders")] == ["active"]
+    assert [each.state for each in board.active()] == ["active"]
     board.settle(15.0)
     assert board.get("slow").state == "lapsed"
 
@@ -53,11 +54,11 @@ def test_a_lease_that_has_run_out_is_not_renewed_though_nobody_swept(board: Faul
 
 def test_the_same_again_renews_and_another_replaces(board: FaultBoard):
     assert board.put(fault(), 0.0) == "created"
-    first = board.get("slow").armed
+    first = board.get("slow").arming
     assert board.put(fault(), 10.0) == "unchanged"
-    assert (board.get("slow").armed, board.next_instant()) == (first, 25.0)
+    assert (board.get("slow").arming, board.next_instant()) == (first, 25.0)
     assert board.put(fault(seed=2), 11.0) == "changed"
-    assert board.get("slow").armed is not first
+    assert board.get("slow").arming != first
 
 
 def test_what_is_over_stays_readable_and_starts_afresh(board: FaultBoard):

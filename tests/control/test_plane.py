@@ -11,9 +11,10 @@ from trio.testing import MockClock
 
 from appliance.control.errors import ConflictError, UnfitError, UnknownError
 from appliance.control.statedir import StateDir
-from appliance.exchange.snapshot import Door, Target
+from appliance.exchange.route import Target
+from appliance.gateway.snapshot import Door
 from appliance.policies.connect.fence import OPEN, Fence
-from appliance.resources.listener import BrokerPorts
+from appliance.resources.listener import BrokerPorts, ListenerSpec
 from tests.control.world import ORDERS, World, declared, fault, make_plane, running_plane, serve_from
 
 THIRD = '{kind: Cluster, metadata: {name: third}, spec: {bootstrap: ["10.0.0.9:9092"]}}'
@@ -34,7 +35,12 @@ def test_the_first_snapshot_has_what_is_declared():
     assert snapshot.routes["orders"].target == Target("primary", (("10.0.0.1", 9092),))
     assert not snapshot.routes["orders"].fenced
     assert snapshot.doors == (
-        Door("orders", "127.0.0.1", 19092, "127.0.0.1", BrokerPorts(first=19093, count=10), "orders"),
+        Door(
+            "orders",
+            ListenerSpec(
+                bind="127.0.0.1:19092", virtual_cluster="orders", broker_ports=BrokerPorts(first=19093, count=10)
+            ),
+        ),
     )
 
 
@@ -140,13 +146,14 @@ async def test_what_cannot_be_kept_is_not_done(tmp_path: Path, monkeypatch: pyte
 
 
 def test_standard_interceptors_outlive_snapshots_until_their_spec_changes():
-    world, made = World(), []
+    made = []
 
-    def standard(spec: object) -> tuple[object, ...]:
+    def standard(spec: object) -> tuple[()]:
         made.append(spec)
         return ()
 
-    plane = make_plane(world, standard=standard)
+    world = World(standard=standard)
+    plane = make_plane(world)
     plane.set_fences(["orders"], Fence("held"))
     plane.set_fences(["orders"], OPEN)
     assert len(made) == 1

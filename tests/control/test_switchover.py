@@ -105,6 +105,40 @@ async def test_what_does_not_drain_is_rolled_back(
     assert world.moved == []
 
 
+async def test_writes_are_counted_only_when_every_worker_holds_them(world: World, autojump_clock: MockClock):
+    world.withheld = True
+    async with running_plane(world) as plane:
+        switchover = start(plane)
+        await trio.sleep(5)
+        assert switchover.state == "fence"
+        world.withheld = False
+        await until(lambda: switchover.over)
+    assert states(switchover) == ROUND
+
+
+async def test_a_worker_that_never_holds_the_writes_takes_everything_back(world: World, autojump_clock: MockClock):
+    world.withheld = True
+    async with running_plane(world) as plane:
+        switchover = await finish(plane, hold=3.0)
+        assert plane.serving("orders") == "primary"
+    assert states(switchover) == ["preflight", "transactions", "fence", "rolled-back"]
+    assert switchover.detail == "not every worker held the writes within 3s; primary serves as before"
+    assert published(world) == [("primary", False), ("primary", True), ("primary", False)]
+
+
+async def test_clients_are_moved_only_when_every_worker_has_switched(world: World, autojump_clock: MockClock):
+    async with running_plane(world) as plane:
+        switchover = start(plane, mode="unplanned")
+        await until(lambda: switchover.state == "preflight")
+        world.withheld = True
+        await until(lambda: switchover.state == "move")
+        await trio.sleep(10)
+        assert (switchover.state, world.moved) == ("move", [])
+        world.withheld = False
+        await until(lambda: switchover.over)
+    assert (switchover.state, world.moved) == ("done", [("orders", "standby")])
+
+
 async def test_a_cluster_that_dies_during_the_drain_is_rolled_back(world: World, autojump_clock: MockClock):
     world.writes = 1
     async with running_plane(world) as plane:

@@ -13,15 +13,19 @@ from typing import Any
 import trio
 
 from appliance.chaos.faults import arm
+from appliance.control.armoury import Armoury, FaultCounts
 from appliance.control.catalogue import Declared
-from appliance.control.datapath import Partition
+from appliance.control.datapath import Partition, WorkerFacts
+from appliance.control.edition import Edition
 from appliance.control.plane import ControlPlane
+from appliance.control.snapshots import SnapshotMaker, StandardInterceptors
 from appliance.control.statedir import StateDir
 from appliance.control.switchover import Clocks
-from appliance.exchange.snapshot import Snapshot, Target
+from appliance.exchange.route import Target
 from appliance.gateway.client import AclEntry, ClusterFacts, Group, KeyValue, OpenTransaction
 from appliance.gateway.errors import ClusterUnreachable
 from appliance.gateway.server import GatewayFacts
+from appliance.gateway.snapshot import Snapshot
 from appliance.policies.connect.fence import OPEN
 from appliance.resources.documents import check_resource, parse_documents
 from appliance.resources.fault import Fault
@@ -197,6 +201,13 @@ class World:
     moved: list[tuple[str, str]] = field(default_factory=list)
     """Virtual cluster and the target that its route had."""
     move_error: Exception | None = None
+    standard: StandardInterceptors = lambda spec: ()  # noqa: ARG005
+    editions: list[Edition] = field(default_factory=list)
+    withheld: bool = False
+    """Editions do not come into effect."""
+
+    def __post_init__(self) -> None:
+        self._maker = SnapshotMaker(self.standard, Armoury(arm))
 
     def cluster(self, name: str) -> MemoryCluster:
         return self.clusters.setdefault(name, MemoryCluster(name))
@@ -205,9 +216,24 @@ class World:
     def snapshot(self) -> Snapshot:
         return self.published[-1]
 
-    def publish(self, snapshot: Snapshot) -> None:
-        assert not self.published or snapshot.version == self.snapshot.version + 1
-        self.published.append(snapshot)
+    def publish(self, edition: Edition) -> None:
+        assert edition.version == len(self.editions) + 1
+        self.editions.append(edition)
+        self.published.append(self._maker.make(edition))
+
+    async def in_effect(self, version: int) -> None:
+        assert version <= len(self.editions)
+        while self.withheld:  # noqa: ASYNC110 - what is waited for knows nothing of tests
+            await trio.sleep(0.01)
+
+    async def refresh(self) -> None:
+        await trio.lowlevel.checkpoint()
+
+    def fault_counts(self, arming: int) -> FaultCounts:
+        return self._maker.armoury.counts_of(arming)
+
+    def workers(self) -> tuple[WorkerFacts, ...]:
+        return (WorkerFacts(1, 4711, len(self.editions), 3, uptime=60.0, restarts=0),)
 
     def facts(self) -> GatewayFacts:
         route = self.snapshot.routes["orders"]
@@ -216,7 +242,7 @@ class World:
             {("orders", route.target.name, None): 1, ("orders", route.target.name, 7): 2},
             {route.target.name: ("an-id", {7: ("10.0.0.1", 9092), 17: ("10.0.0.1", 9093)})},
             {},
-            tuple((door.host, door.port) for door in self.snapshot.doors),
+            tuple(door.address for door in self.snapshot.doors),
         )
 
     def writes_in_flight(self, virtual_cluster: str) -> int:
@@ -244,10 +270,8 @@ class World:
 def make_plane(world: World, text: str = ORDERS, *, state: StateDir | None = None, **changes: Any) -> ControlPlane:
     """Make a control plane over this world."""
     options: dict[str, Any] = {
-        "feed": world,
         "data_path": world,
         "arm": arm,
-        "standard": lambda spec: (),  # noqa: ARG005
         "clocks": Clocks(wall=lambda: WALL, monotonic=trio.current_time),
         "state": state,
         **changes,

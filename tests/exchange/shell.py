@@ -10,7 +10,7 @@ from appliance.exchange.exchange import Exchange
 from appliance.exchange.interceptor import Interceptor, RequestVerdict, ResponseVerdict
 from appliance.exchange.limits import Limits
 from appliance.exchange.message import Answer, Question
-from appliance.exchange.snapshot import Route, Target
+from appliance.exchange.route import Route, Target
 from appliance.exchange.step import Step, Then
 from appliance.exchange.topology import HostPort, Knowledge
 from appliance.wire.headers import REQUEST_HEAD, request_frame

@@ -97,6 +97,14 @@ def test_what_is_no_request_is_named(data: bytes, words: str):
         Shell().send(data)
 
 
+@pytest.mark.parametrize("size", [-(2**31), -1, 0, 3, 9, 104_857_601])
+def test_a_size_that_no_request_has_is_refused_before_anything_behind_it_comes(size: int):
+    shell = Shell()
+    shell.send(heartbeat(1) + struct.pack(">i", size)[:3])
+    with pytest.raises(Malformed, match=f" {size} bytes"):
+        shell.send(struct.pack(">i", size)[3:])
+
+
 def test_the_frame_limit_is_the_listeners():
     shell = Shell(limits=Limits(frame=100))
     shell.send(request_frame(4711, 0, 1, "", bytes(100 - 11)))

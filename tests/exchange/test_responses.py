@@ -125,6 +125,14 @@ def test_a_frame_too_small_for_a_response_is_malformed(size: int):
         shell.answer(RESPONSE_HEAD.pack(size, 0))
 
 
+@pytest.mark.parametrize("size", [-(2**31), -1, 0, 3])
+def test_a_frame_too_small_for_a_response_does_not_wait_for_bytes_that_never_come(size: int):
+    shell = Shell()
+    shell.send(heartbeat(0))
+    with pytest.raises(Malformed, match=f"found a frame of {size} bytes"):
+        shell.answer(RESPONSE_HEAD.pack(size, 0)[:4])
+
+
 def test_a_response_that_must_be_held_is_held_up_to_the_limit():
     shell = Shell(limits=Limits(frame=1000))
     shell.send(request_frame(Api.METADATA, 12, 1, "app", b"\0"))

@@ -49,6 +49,16 @@ def test_ranges_are_cut_only_where_the_gateway_must_read(version: int):
     assert decode(response_type(Api.API_VERSIONS, version), limited(version, body, 0, len(body))) == expected
 
 
+@pytest.mark.parametrize(("lowest", "offered"), [(0, 0), (2, 0), (3, 0), (4, 4)])
+@pytest.mark.parametrize("version", VERSIONS)
+def test_librdkafka_finds_the_oldest_produce_as_long_as_the_broker_has_the_oldest_that_is_served(
+    version: int, lowest: int, offered: int
+):
+    """KAFKA-18659: otherwise it believes that the broker knows no compression codec but the oldest."""
+    body = encode(offer(version, {int(Api.PRODUCE): (lowest, 13)}))
+    assert limited(version, body, 0, len(body)) == encode(offer(version, {int(Api.PRODUCE): (offered, 13)}))
+
+
 @pytest.mark.parametrize("version", VERSIONS)
 def test_a_broker_whose_lowest_is_above_ours_keeps_its_lowest(version: int):
     body = encode(offer(version, {int(Api.FETCH): (50, 60)}))

@@ -14,11 +14,12 @@ import trio
 import trio.testing
 
 from appliance.exchange.interceptor import Interceptor, Mode, Outage
-from appliance.exchange.limits import Limits
-from appliance.exchange.snapshot import Door, Route, Snapshot, Target
+from appliance.exchange.route import Route, Target
 from appliance.gateway.feed import SnapshotFeed
 from appliance.gateway.server import Gateway
-from appliance.resources.listener import BrokerPorts
+from appliance.gateway.snapshot import Door, Snapshot
+from appliance.resources.limits import LimitsSpec
+from appliance.resources.listener import BrokerPorts, ListenerSpec
 from tests.gateway import messages
 from tests.gateway.scripted_broker import Conversation, ScriptedBroker, scripted_broker
 
@@ -102,10 +103,10 @@ class Scene:
 
     async def client(self, node_id: int | None = None) -> Client:
         """Connect through the bootstrap door, or a node's: there knock until it opens, as clients do."""
-        port = self.door.port if node_id is None else self.door.brokers.port_of(node_id)
+        host, port = self.door.bound(node_id)
         while True:
             try:
-                client = Client(await trio.open_tcp_stream(self.door.host, port))
+                client = Client(await trio.open_tcp_stream(host, port))
                 break
             except OSError:
                 await trio.sleep(0.01)
@@ -159,16 +160,19 @@ def target_of(broker: ScriptedBroker, name: str = "primary") -> Target:
 
 def door_on(base: int, brokers: BrokerPorts | None = None) -> Door:
     """Return a door whose bootstrap port is `base`; nodes come right behind."""
-    return Door("plain", "127.0.0.1", base, "127.0.0.1", brokers or BrokerPorts(first=base + 1), "orders")
+    ports = brokers or BrokerPorts(first=base + 1)
+    return Door("plain", ListenerSpec(bind=f"127.0.0.1:{base}", virtual_cluster="orders", broker_ports=ports))
 
 
 @asynccontextmanager
 async def running(
-    broker: ScriptedBroker, door: Door, *, target: Target | None = None, limits: Limits | None = None
+    broker: ScriptedBroker, door: Door, *, target: Target | None = None, limits: LimitsSpec | None = None
 ) -> AsyncIterator[Scene]:
     """Run a gateway before this broker for the length of a block; the block must not take longer than PATIENCE."""
+    if limits is not None:
+        door = dataclasses.replace(door, spec=door.spec.model_copy(update={"limits": limits}))
     feed = SnapshotFeed(Snapshot(1, {"orders": Route("orders", target or target_of(broker))}, (door,)))
-    gateway = Gateway(feed, limits=limits)
+    gateway = Gateway(feed)
     with trio.fail_after(PATIENCE):
         async with trio.open_nursery() as nursery:
             await nursery.start(gateway.serve)
@@ -181,7 +185,7 @@ async def running(
 
 
 @asynccontextmanager
-async def scene(*, limits: Limits | None = None) -> AsyncIterator[Scene]:
+async def scene(*, limits: LimitsSpec | None = None) -> AsyncIterator[Scene]:
     """Run a gateway before one scripted broker, node 1."""
     async with scripted_broker() as broker, running(broker, door_on(free_base()), limits=limits) as made:
         yield made

@@ -3,7 +3,7 @@
 import pytest
 import trio
 
-from appliance.exchange.snapshot import Target
+from appliance.exchange.route import Target
 from appliance.gateway.errors import PortTaken
 from appliance.harness import BlockingCluster
 from appliance.resources.listener import BrokerPorts

@@ -5,7 +5,7 @@ import struct
 
 import pytest
 
-from appliance.exchange.limits import Limits
+from appliance.resources.limits import LimitsSpec
 from tests.gateway import messages
 from tests.gateway.conftest import Log
 from tests.gateway.scene import scene
@@ -25,7 +25,7 @@ NONSENSE = [
 
 @pytest.mark.parametrize(("nonsense", "explanation"), NONSENSE)
 async def test_what_is_not_kafka_is_told_in_one_line_and_closed(nonsense: bytes, explanation: str, log: Log):
-    async with scene(limits=Limits(frame=LIMIT)) as here:
+    async with scene(limits=LimitsSpec.model_validate({"frame": f"{LIMIT}B"})) as here:
         client = await here.client()
         await client.send(nonsense)
         await client.closed()
@@ -37,7 +37,7 @@ async def test_what_is_not_kafka_is_told_in_one_line_and_closed(nonsense: bytes,
 
 @pytest.mark.parametrize(("nonsense", "explanation"), NONSENSE)
 async def test_nonsense_on_one_connection_does_not_touch_another(nonsense: bytes, explanation: str, log: Log):
-    async with scene(limits=Limits(frame=LIMIT)) as here:
+    async with scene(limits=LimitsSpec.model_validate({"frame": f"{LIMIT}B"})) as here:
         other, conversation = await here.link()
         await other.send(messages.opaque(2))
         asked = await conversation.expect_request()
@@ -51,7 +51,7 @@ async def test_nonsense_on_one_connection_does_not_touch_another(nonsense: bytes
 
 async def test_random_bytes_never_hurt_the_gateway():
     generator = random.Random(20)
-    async with scene(limits=Limits(frame=LIMIT)) as here:
+    async with scene(limits=LimitsSpec.model_validate({"frame": f"{LIMIT}B"})) as here:
         for _ in range(100):
             client = await here.client()
             await client.send(generator.randbytes(generator.randrange(1, 200)))
@@ -61,7 +61,7 @@ async def test_random_bytes_never_hurt_the_gateway():
 
 async def test_random_bytes_behind_a_plausible_length_never_hurt_the_gateway():
     generator = random.Random(21)
-    async with scene(limits=Limits(frame=LIMIT)) as here:
+    async with scene(limits=LimitsSpec.model_validate({"frame": f"{LIMIT}B"})) as here:
         for _ in range(200):
             client = await here.client()
             size = generator.randrange(10, 60)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 
 import pytest
 import trio
 from confluent_kafka import Consumer, Producer, TopicPartition
 
-from appliance.exchange.snapshot import Target
+from appliance.exchange.route import Target
 from appliance.gateway.client import ClusterClient, OpenTransaction, open_client
+from appliance.gateway.dialer import Dialer
 from appliance.gateway.errors import ClusterUnreachable
 from appliance.harness import BlockingCluster
 from appliance.resources.envelope import parse_address
@@ -22,7 +24,7 @@ pytestmark = pytest.mark.kafka
 @asynccontextmanager
 async def client_of(cluster: BlockingCluster) -> AsyncIterator[ClusterClient]:
     target = Target(cluster.name, tuple(parse_address(each) for each in cluster.bootstrap))
-    async with open_client(target) as client:
+    async with open_client(target, Dialer.made(lambda: datetime.now(UTC).timestamp())) as client:
         yield client
 
 

@@ -7,7 +7,7 @@ import pytest
 import trio
 import trio.testing
 
-from appliance.exchange.limits import Limits
+from appliance.resources.limits import LimitsSpec
 from tests.gateway import messages
 from tests.gateway.messages import Request
 from tests.gateway.scene import Scene, scene
@@ -169,7 +169,7 @@ async def test_a_broker_that_does_not_read_stops_the_reading_from_the_client():
 @pytest.mark.parametrize("way", ["request", "response", "fetch"])
 async def test_a_large_message_is_never_held_in_memory(way: str):
     total = 60 * MEGABYTE
-    async with scene(limits=Limits(frame=100 * MEGABYTE)) as here:
+    async with scene(limits=LimitsSpec.model_validate({"frame": "100MiB"})) as here:
         client, conversation = await here.link()
         question = messages.request(messages.FETCH, 12, 2, b"") if way == "fetch" else messages.opaque(2, b"")
         if way == "request":

@@ -7,10 +7,11 @@ from random import Random
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from kio.static.protocol import Entity
 
 from appliance.wire.codec import encode
 from appliance.wire.errors import Malformed
-from appliance.wire.walk import Place, Streaming, Walk, walk_of
+from appliance.wire.walk import Place, Streaming, Walk, thorough_walk, walk_of
 from tests.wire.messages import APIS, UNKNOWN_TAGS, Kind, Written, generated, kinds_of, leaf_paths
 
 MANY_SHAPES = [
@@ -156,6 +157,21 @@ def assert_only_malformed(walk: Walk, body: bytes | bytearray) -> None:
     except Malformed:
         return
     assert all(0 <= start <= end <= len(body) for _, start, end in places)
+
+
+@per_api
+def test_a_thorough_walk_goes_over_every_message_to_its_last_byte_and_not_over_less(api: str):
+    for kind in kinds_of(api):
+        entity: type[Entity] = kind.type
+        walk = thorough_walk(entity)
+        for message in examples(kind):
+            for unknown in ((), UNKNOWN_TAGS) if kind.type.__flexible__ else ((),):
+                body = Written(message, unknown).bytes
+                streaming = walk.stream(body, 0, len(body))
+                assert (streaming.done, streaming.at, streaming.found) == (True, len(body), []), kind
+                for end in range(len(body))[:: max(len(body) // 50, 1)]:
+                    with pytest.raises(Malformed):
+                        walk.places(body, 0, end)
 
 
 @shapes

@@ -32,9 +32,11 @@ async def drain(run: Run) -> None:
 
 async def _answers(run: Run) -> None:
     """An acknowledgement that is under way counts: its record is on the source, and has to be replicated."""
+    await run.data_path.refresh()
     while writes := run.writes_in_flight():
         run.switchover.say(f"{writes} writes without an answer")
         await trio.sleep(WRITES_EVERY)
+        await run.data_path.refresh()
 
 
 async def _stragglers(run: Run) -> None:
@@ -42,6 +44,7 @@ async def _stragglers(run: Run) -> None:
     while run.found.transactions_known and (left := await run.both[0].open_transactions()):
         await settle(run, left)
         run.set_fence(holding(run))
+        await run.in_effect()
         await _answers(run)
 
 

@@ -16,6 +16,7 @@ async def hold_writes(run: Run) -> None:
     run.limit.deadline = now + order.hold + order.refuse
     run.set_fence(Fence("held"))
     run.held.set()
+    await run.in_effect()  # only then can a count of writes under way say that no more will come
     run.switchover.say("writes are held")
 
 

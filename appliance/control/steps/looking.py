@@ -10,6 +10,7 @@ async def look(run: Run) -> None:
     """Ask both clusters; end the switchover here where it may not take place, or where only the plan was wanted."""
     switchover = run.switchover
     assert run.target_view is not None
+    await run.data_path.refresh()
     run.findings = await preflight(switchover, run.source_view, run.target_view, run.gauge, run.parts(), run.without)
     switchover.plan = plan = run.findings.plan
     if plan.problems:

@@ -13,7 +13,7 @@ from appliance.control.plan import PlannedPart
 from appliance.control.preflight import Findings
 from appliance.control.replication import Ends, Gauge, in_words
 from appliance.control.switchover import Switchover
-from appliance.exchange.snapshot import Target
+from appliance.exchange.route import Target
 from appliance.policies.connect.fence import OPEN, Fence
 
 
@@ -24,15 +24,15 @@ class NotDrainedError(Exception):
 class Signals(Protocol):
     """What a switchover sets: the fence, and which cluster serves; and where its record is kept."""
 
-    def fence(self, virtual_clusters: tuple[str, ...], fence: Fence) -> None:
-        """Publish a snapshot with this fence."""
+    def fence(self, virtual_clusters: tuple[str, ...], fence: Fence) -> int:
+        """Publish an edition with this fence; return its version."""
 
     async def keep(self, switchover: Switchover) -> None:
         """Write the record down. Raises StateError."""
 
-    async def switch(self, switchover: Switchover) -> None:
-        """Write down who serves, and the record, in one; then publish the one snapshot that makes it so, with the
-        fence as it is, or held where there is none. Raises StateError before any change."""
+    async def switch(self, switchover: Switchover) -> int:
+        """Write down who serves, and the record, in one; then publish the one edition that makes it so, with the
+        fence as it is, or held where there is none; return its version. Raises StateError before any change."""
 
 
 @dataclass
@@ -48,6 +48,8 @@ class Run:
     without: frozenset[str] = frozenset()
     """Topics that are not replicated, because each cluster has its own: canaries'."""
     fence: Fence = OPEN
+    version: int = 0
+    """Of the edition that has the fence, or the switch."""
     limit: trio.CancelScope = field(default_factory=trio.CancelScope)
     """Around all steps before the switch; has a deadline once writes are kept from flowing."""
     refuse_at: float = math.inf
@@ -64,9 +66,13 @@ class Run:
     """Where the source's logs end behind the fence."""
 
     def set_fence(self, fence: Fence) -> None:
-        """Publish another fence."""
+        """Publish another fence; it comes into effect at once or soon (`in_effect`)."""
         self.fence = fence
-        self.signals.fence(self.switchover.virtual_clusters, fence)
+        self.version = self.signals.fence(self.switchover.virtual_clusters, fence)
+
+    async def in_effect(self) -> None:
+        """Wait until every process that serves clients does what was last published."""
+        await self.data_path.in_effect(self.version)
 
     def writes_in_flight(self) -> int:
         """Return how many writes have gone upstream and have no answer yet."""
@@ -100,6 +106,8 @@ class Run:
     def not_drained(self) -> str:
         """Say what was still missing when the time was up."""
         order = self.switchover.order
+        if self.switchover.state == "fence":
+            return f"not every worker held the writes within {order.hold + order.refuse:g}s"
         if writes := self.writes_in_flight():
             missing = f"{writes} writes without an answer"
         elif self.switchover.state == "transactions":

@@ -15,8 +15,9 @@ async def switch(run: Run) -> None:
     """Make the target serve. Raises StateError before any change."""
     switchover = run.switchover
     if switchover.mode == "unplanned":
+        await run.data_path.refresh()
         switchover.indeterminate = run.writes_in_flight()
-    await run.signals.switch(switchover)
+    run.version = await run.signals.switch(switchover)
     said = f"{switchover.target} serves {', '.join(switchover.virtual_clusters)}"
     if switchover.indeterminate:
         said += f"; {switchover.indeterminate} writes had no answer from {switchover.source}: they are indeterminate"
@@ -26,6 +27,7 @@ async def switch(run: Run) -> None:
 async def move(run: Run) -> None:
     """Close the connections to the cluster that does not serve any more."""
     with trio.fail_after(MOVE_SECONDS):
+        await run.in_effect()
         moved = 0
         for virtual_cluster in run.switchover.virtual_clusters:
             moved += await run.data_path.move_clients(virtual_cluster)

@@ -40,6 +40,7 @@ async def settle(run: Run, left: Sequence[OpenTransaction]) -> None:
             if fresh:
                 passing |= fresh
                 run.set_fence(Fence("ending", passing - ended))
+                await run.in_effect()
             switchover.say(f"{len(left)} open")
             await trio.sleep(EVERY)
             left = await source.open_transactions()

@@ -1,7 +1,7 @@
-"""A configuration of the data path: immutable, published whole by `control`, read by every connection.
+"""A virtual cluster as the data path sees it: immutable, part of a snapshot.
 
-A request keeps the snapshot that it began with. Nothing in here is looked up twice: what a connection needs to know of
-its virtual cluster is in its `Route`.
+A request keeps the route that it began with. Nothing in here is looked up twice: what a connection needs to know of its
+virtual cluster is in its `Route`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from types import MappingProxyType
 
 from appliance.exchange.chain import Chain
 from appliance.exchange.interceptor import Interceptor, Outage
-from appliance.resources.listener import BrokerPorts
+from appliance.resources.cluster_security import ClusterAuthentication, ClusterTls
 
 NOTHING: Mapping[str, Outage] = MappingProxyType({})
 
@@ -24,18 +24,9 @@ class Target:
 
     name: str
     bootstrap: tuple[tuple[str, int], ...]
-
-
-@dataclass(frozen=True)
-class Door:
-    """A listener: the bootstrap port and the map from node ids to ports, for one virtual cluster."""
-
-    name: str
-    host: str
-    port: int
-    advertise: str
-    brokers: BrokerPorts
-    virtual_cluster: str
+    tls: ClusterTls | None = field(default=None, compare=False)
+    authentication: ClusterAuthentication | None = field(default=None, compare=False)
+    """How the gateway gets in. Not compared: with other credentials it is the same cluster, and connections stay."""
 
 
 @dataclass(frozen=True)
@@ -61,11 +52,3 @@ class Route:
     def outage(self) -> Outage | None:
         """The outage of the cluster that serves the route now, if a fault imposes one."""
         return self.outages.get(self.target.name)
-
-
-@dataclass(frozen=True)
-class Snapshot:
-    version: int
-    routes: Mapping[str, Route]
-    """By name of the virtual cluster."""
-    doors: tuple[Door, ...] = ()

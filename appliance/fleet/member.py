@@ -1,0 +1,109 @@
+"""The supervisor's end of one worker: what it was told, what it has said."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Mapping
+
+import trio
+
+from appliance.control.datapath import WorkerFacts
+from appliance.control.edition import Edition
+from appliance.fleet.link import Link
+from appliance.fleet.messages import Adopt, Count, Order, Report, Word, encoded, word_from
+from appliance.fleet.ordinals import SharedOrdinal
+from appliance.fleet.process import WorkerProcess
+
+
+class Member:
+    """One incarnation of a worker. `restarts`: how many it had before."""
+
+    def __init__(self, number: int, restarts: int, process: WorkerProcess, link: Link, now: float) -> None:
+        self.number = number
+        self.restarts = restarts
+        self.process = process
+        self.alive = True
+        self.sent = 0
+        """Version of the last edition that it was sent; 0: none, it will be sent the newest."""
+        self.report: Report | None = None
+        self.reported_at: float | None = None
+        """When its doors were open for the first time."""
+        self.silent = 0
+        """Ticks of the supervisor's watch since it last said something."""
+        self._link = link
+        self._started_at = now
+        self._listens = trio.Event()
+        self._orders: deque[Order] = deque()
+        self._edition: Edition | None = None
+        self._counts: Mapping[int, SharedOrdinal] = {}
+        self._counts_sent: set[int] = set()
+        self._disguise = b""
+        self._wanted = trio.Event()
+
+    def adopt(self, edition: Edition, counts: Mapping[int, SharedOrdinal], disguise: bytes) -> None:
+        """Send this edition when its turn comes, and nothing older any more; `counts` as its faults need them."""
+        self._edition, self._counts, self._disguise = edition, counts, disguise
+        self._wanted.set()
+
+    def tell(self, order: Order) -> None:
+        """Send this order, after the editions that are under way."""
+        self._orders.append(order)
+        self._wanted.set()
+
+    def listens(self) -> None:
+        """Note that the worker is there to take orders."""
+        self._listens.set()
+
+    @property
+    def edition(self) -> int:
+        """Version of the edition in effect; 0: none yet."""
+        return self.report.edition if self.report is not None else 0
+
+    def facts(self, now: float) -> WorkerFacts:
+        """Return how it fares."""
+        if not self.alive:
+            return WorkerFacts(self.number, None, 0, 0, 0.0, self.restarts)
+        connections = self.report.facts.counted().total() if self.report is not None else 0
+        uptime = now - self._started_at
+        return WorkerFacts(self.number, self.process.pid, self.edition, connections, uptime, self.restarts)
+
+    async def speak(self) -> None:
+        """Send what there is to send, until cancelled or the worker is gone."""
+        await self._listens.wait()
+        try:
+            while True:
+                await self._wanted.wait()
+                self._wanted = trio.Event()
+                await self._send_edition()
+                while self._orders:
+                    await self._link.send(encoded(self._orders.popleft()))
+        except OSError:
+            return  # whoever listens hears of it too
+
+    async def next_word(self) -> Word | None:
+        """Return what the worker says next; None: it is gone. Raises LinkBroken."""
+        message = await self._link.receive()
+        if message is None:
+            return None
+        payload, descriptor = message
+        if descriptor is not None:
+            os.close(descriptor)
+        self.silent = 0
+        return word_from(payload)
+
+    def close(self) -> None:
+        """Let go of the link: the worker, if it still runs, will end."""
+        self._link.close()
+
+    async def _send_edition(self) -> None:
+        edition, counts = self._edition, self._counts
+        if edition is None or edition.version <= self.sent:
+            return
+        self.sent = edition.version
+        for fault in edition.faults:
+            count = counts.get(fault.arming)
+            if count is not None and fault.arming not in self._counts_sent:
+                await self._link.send(encoded(Count(arming=fault.arming)), count.fileno())
+                self._counts_sent.add(fault.arming)
+        await self._link.send(encoded(Adopt(edition=edition, disguise=self._disguise.hex())))

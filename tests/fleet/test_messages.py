@@ -1,0 +1,86 @@
+"""What is said on one side is what is heard on the other."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from appliance.control.armoury import FaultCounts
+from appliance.control.edition import Edition
+from appliance.fleet.errors import LinkBroken
+from appliance.fleet.messages import (
+    Adopt,
+    Ask,
+    Drain,
+    Facts,
+    Failed,
+    Move,
+    Moved,
+    Report,
+    encoded,
+    order_from,
+    word_from,
+)
+from appliance.gateway.server import GatewayFacts
+from tests.control.editions import NAMES, editions
+
+COUNTS = st.integers(0, 2**40)
+FAULT_COUNTS = st.builds(
+    FaultCounts, COUNTS, COUNTS, st.dictionaries(st.text(max_size=9), COUNTS, max_size=3), st.frozensets(st.text())
+)
+ADDRESSES = st.tuples(NAMES, st.integers(1, 65535))
+FACTS = st.builds(
+    GatewayFacts,
+    st.integers(0, 2**40),
+    st.dictionaries(st.tuples(NAMES, NAMES, st.none() | st.integers(0, 2**31)), st.integers(1, 9), max_size=4),
+    st.dictionaries(
+        NAMES, st.tuples(st.none() | NAMES, st.dictionaries(st.integers(0, 99), ADDRESSES, max_size=3)), max_size=3
+    ),
+    st.dictionaries(NAMES, st.text(), max_size=2),
+    st.lists(ADDRESSES, max_size=4).map(tuple),
+)
+REPORTS = st.builds(
+    Report,
+    edition=COUNTS,
+    facts=FACTS.map(Facts.of),
+    writes=st.dictionaries(NAMES, COUNTS, max_size=3),
+    faults=st.dictionaries(COUNTS, FAULT_COUNTS, max_size=3),
+    answers=COUNTS,
+)
+
+
+@given(editions())
+def test_an_edition_is_the_same_for_the_worker(edition: Edition):
+    assert order_from(encoded(Adopt(edition=edition, disguise="ab"))) == Adopt(edition=edition, disguise="ab")
+
+
+@given(st.sampled_from([Ask(number=3), Move(number=4, virtual_cluster="orders", pause=0.1), Drain(seconds=0.5)]))
+def test_orders_arrive(order: Ask | Move | Drain):
+    assert order_from(encoded(order)) == order
+
+
+@given(
+    REPORTS
+    | st.builds(Moved, number=COUNTS, connections=COUNTS, error=st.none() | st.text())
+    | st.just(Failed(reason="x"))
+)
+def test_words_arrive(word: Report | Moved | Failed):
+    assert word_from(encoded(word)) == word
+
+
+@given(FACTS)
+def test_facts_lose_nothing_on_the_way(facts: GatewayFacts):
+    arrived = Facts.of(facts)
+    assert arrived.counted() == facts.connections
+    assert {name: (each.cluster_id, each.nodes) for name, each in arrived.clusters.items()} == facts.clusters
+    assert (arrived.failures, arrived.doors) == (facts.failures, facts.doors)
+
+
+@pytest.mark.parametrize(
+    "payload", [b"", b"{}", b'{"kind":"report"}', b'{"kind":"adopt","edition":{"version":"x"}}', b"\xff"]
+)
+def test_anything_else_is_refused(payload: bytes):
+    for read in (order_from, word_from):
+        with pytest.raises(LinkBroken):
+            read(payload)
