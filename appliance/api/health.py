@@ -10,10 +10,11 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 
 from appliance.api.problems import problem
-from appliance.api.views import status_answer
+from appliance.api.views import policy_answer, status_answer
 from appliance.control.datapath import DataPath
+from appliance.control.errors import ConflictError
 from appliance.control.plane import ControlPlane
-from appliance.remote.answers import StatusAnswer
+from appliance.remote.answers import PolicyAnswer, StatusAnswer
 
 
 class Fine(BaseModel):
@@ -30,6 +31,15 @@ def health_routes(plane: ControlPlane, data_path: DataPath, ready: Callable[[], 
         await data_path.refresh()
         writes = {name: data_path.writes_in_flight(name) for name in plane.catalogue.virtual_clusters}
         return status_answer(plane, data_path.facts(), writes, data_path.workers())
+
+    @router.get("/v1/failoverpolicies/{name}/status", operation_id="policyStatus")
+    async def of_policy(name: str) -> PolicyAnswer:
+        """Return what a failover policy thinks, and what it saw and did."""
+        plane.get("FailoverPolicy", name)
+        watch = plane.failover.watch(name)
+        if watch is None:
+            raise ConflictError(f"FailoverPolicy {name} is not at work yet")
+        return policy_answer(watch)
 
     @router.get("/livez", operation_id="livez")
     async def livez() -> Fine:

@@ -138,6 +138,7 @@ async def _serve(
     async def open_all() -> None:
         bound = await _open_api(nursery, plane, data_path, api, ready) if api is not None else None
         await nursery.start(served.serve)
+        await plane.resume_switchovers()
         opened.set()
         _announce(plane, api, bound)
         if ready_file is not None:

@@ -16,6 +16,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, PlainValidator
 
 from appliance.control.catalogue import Catalogue, Declared
+from appliance.policies.connect.fence import OPEN, Fence
 from appliance.policies.positions.offset_maps import PositionMaps
 from appliance.resources.fault import FaultSpec
 
@@ -37,12 +38,12 @@ class Standing(_Plain):
 
     serving: str
     """The cluster that serves it."""
-    fenced: bool = False
-    """Its writes are held at the gateway."""
     switches: int = 0
     """How often it was switched."""
     maps: PlainMaps = Field(default_factory=PositionMaps)
     """How the offsets of its clusters look to its clients."""
+    fence: Fence = OPEN
+    """What becomes of its writes."""
 
 
 class FaultInForce(_Plain):

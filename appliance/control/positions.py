@@ -109,7 +109,7 @@ class PositionTaking:
 
     async def remarks(self, source: ClusterView | None, target: ClusterView) -> list[str]:
         """Say how groups and offsets would come over if the switch were made now. Raises ClusterUnreachable."""
-        if self.spec.replication != "mirrormaker":
+        if self.spec.replication_between(self.source, self.target) != "mirrormaker":
             return []
         sides = Sides(self.source, self.target, source, target)
         history = self.follower.history(self.source, self.target)

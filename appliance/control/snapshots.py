@@ -17,6 +17,7 @@ from appliance.identity.accounts import Accounts
 from appliance.identity.keys import KeySets
 from appliance.identity.policy import policy_of
 from appliance.identity.revocations import Revocations
+from appliance.policies.connect.fence import Fence, fence_interceptors
 from appliance.policies.positions.hold_fetch import Held
 from appliance.policies.positions.members import News
 from appliance.policies.positions.offset_maps import PositionMaps
@@ -67,6 +68,7 @@ class SnapshotMaker:
         self._accounts = Accounts.of((), self._disguise)
         self._revocations = Revocations()
         self._kept: dict[str, tuple[VirtualClusterSpec, tuple[Interceptor, ...]]] = {}
+        self._fences: dict[str, tuple[Fence, tuple[Interceptor, ...]]] = {}
         self._version = 0
 
     def make(self, edition: Edition) -> Snapshot:
@@ -82,8 +84,13 @@ class SnapshotMaker:
             routes[name] = Route(
                 name=name,
                 target=target_of(catalogue.clusters[standing.serving]),
-                interceptors=(*self._interceptors(virtual_cluster), *for_consumers, *_fault_interceptors(faults)),
-                fenced=standing.fenced,
+                interceptors=(
+                    *self._fence_interceptors(name, standing.fence),
+                    *self._interceptors(virtual_cluster),
+                    *for_consumers,
+                    *_fault_interceptors(faults),
+                ),
+                fenced=standing.fence.state == "held",
                 outages=_outages(faults),
             )
         self._take_note_of_who_is_known(catalogue)
@@ -108,6 +115,13 @@ class SnapshotMaker:
         if its is None:
             its = self._positions[virtual_cluster.name] = self._make_positions(virtual_cluster.name)
         return its.interceptors(virtual_cluster.spec, standing.serving, standing.switches, standing.maps)
+
+    def _fence_interceptors(self, name: str, fence: Fence) -> tuple[Interceptor, ...]:
+        """Return those of a fence, and as long as it stays the same, the same: they remember what has ended."""
+        kept = self._fences.get(name)
+        if kept is None or kept[0] != fence:
+            kept = self._fences[name] = (fence, fence_interceptors(fence))
+        return kept[1]
 
     def _take_note_of_who_is_known(self, catalogue: Catalogue) -> None:
         """Make the accounts anew where users have changed: with thousands of them it is work."""

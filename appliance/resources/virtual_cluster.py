@@ -9,6 +9,8 @@ from pydantic import Field, model_validator
 from appliance.resources.consumer_switching import Beginning, HoldFetch, Remedies
 from appliance.resources.envelope import DeclaredResource, Name, Spec
 
+Replication = Literal["mirrormaker", "byte-preserving", "none"]
+
 
 class VirtualClusterSpec(Spec):
     """What clients see as one cluster; which real cluster serves it can change while they are connected."""
@@ -17,8 +19,12 @@ class VirtualClusterSpec(Spec):
     """The cluster that serves it until a switchover says otherwise."""
     standbys: list[Name] = Field(default_factory=list)
     """Clusters that it may be switched to."""
-    replication: Literal["mirrormaker", "offset-preserving", "none"] = "none"
-    """How records get from `cluster` to the standbys: decides how a planned switchover measures the lag."""
+    replication: Replication = "none"
+    """How records get between `cluster` and the standbys, both ways: decides how a planned switchover measures the lag.
+    `mirrormaker`: MirrorMaker 2, whose offsets differ from the source's. `byte-preserving`: cluster links and what else
+    copies batch for batch, so that offsets and producer ids stay. `none`: nothing that can be measured."""
+    replication_by_standby: dict[Name, Replication] = Field(default_factory=dict)
+    """Standbys that get their records in another way than `replication` says."""
     producer_ids: Literal["tagged", "plain"] = "tagged"
     """`tagged`: ids from InitProducerId are made unique across clusters (the only safe setting for a virtual
     cluster that may be switched). `plain` exists for the drill that shows what happens without it."""
@@ -44,6 +50,12 @@ class VirtualClusterSpec(Spec):
                 f"found {self.replication} (replication that preserves offsets needs no translation)"
             )
         return self
+
+    def replication_between(self, one: str, other: str) -> Replication:
+        """Return how records get from one of its clusters to another."""
+        if self.cluster not in {one, other}:
+            return self.replication
+        return self.replication_by_standby.get(other if one == self.cluster else one, self.replication)
 
 
 class VirtualCluster(DeclaredResource):

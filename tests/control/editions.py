@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 from hypothesis import strategies as st
 
 from appliance.control.edition import Edition, FaultInForce, Standing
+from appliance.policies.connect.fence import Fence, FenceState
 from appliance.resources.cluster import Cluster
 from appliance.resources.fault import FaultSpec
 from appliance.resources.listener import Listener
@@ -52,6 +53,10 @@ SPECS = st.builds(
 )
 FAULTS = st.builds(FaultInForce, name=NAMES, arming=st.integers(1, 2**31), spec=SPECS, seconds_left=SECONDS)
 
+FENCES = st.builds(
+    Fence, state=st.sampled_from(get_args(FenceState)), transactions=st.frozensets(st.text(max_size=20), max_size=3)
+)
+
 
 @st.composite
 def editions(draw: st.DrawFn) -> Edition:
@@ -65,7 +70,7 @@ def editions(draw: st.DrawFn) -> Edition:
             *draw(st.lists(LISTENERS, max_size=3)),
         ),
         virtual_clusters={
-            each.name: draw(st.builds(Standing, serving=NAMES, fenced=st.booleans())) for each in virtual_clusters
+            each.name: draw(st.builds(Standing, serving=NAMES, fence=FENCES)) for each in virtual_clusters
         },
         faults=tuple(draw(st.lists(FAULTS, max_size=3))),
     )

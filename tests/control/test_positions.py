@@ -134,7 +134,7 @@ async def test_a_lost_source_is_not_asked_and_new_records_come_far_behind_all_it
 
 async def test_offsets_as_they_are_need_no_maps():
     sides = Sides("primary", "standby", cluster("primary", 0, 9), cluster("standby", 0, 9))
-    for replication in ("mirrormaker", "offset-preserving", "none"):
+    for replication in ("mirrormaker", "byte-preserving", "none"):
         its = spec(offsets="as-is", replication=replication)
         assert await capture(its, NO_MAPS, sides, SyncHistory("standby")) == NO_MAPS
 

@@ -82,7 +82,7 @@ def test_the_same_question_gets_the_same_interceptors():
         {"hold_fetch": {"then": "drop"}},
         {"offsets": "continous"},
         {"offsets": "continuous", "replication": "none"},
-        {"offsets": "continuous", "replication": "offset-preserving"},
+        {"offsets": "continuous", "replication": "byte-preserving"},
         {"unproven": "guess"},
     ],
 )
