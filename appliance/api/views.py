@@ -16,6 +16,7 @@ from appliance.remote.answers import (
     ClusterStatus,
     FaultAnswer,
     FaultStatus,
+    HeldFetch,
     ListenerStatus,
     LiveFaultStatus,
     PolicyAnswer,
@@ -76,6 +77,7 @@ def status_answer(
                 switchover=switchover.state if switchover else None,
                 switchover_id=switchover.id if switchover else None,
                 switchover_detail=switchover.detail if switchover else "",
+                held=[HeldFetch.model_validate(each, from_attributes=True) for each in plane.held_fetches(name)],
             )
         )
     return StatusAnswer(

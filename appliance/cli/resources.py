@@ -24,6 +24,7 @@ from appliance.resources.failover_policy import FailoverPolicy
 from appliance.resources.fault import Fault
 from appliance.resources.kinds import Resource
 from appliance.resources.listener import Listener
+from appliance.resources.token_revocation import TokenRevocation
 from appliance.resources.units import format_duration
 from appliance.resources.user import User
 from appliance.resources.virtual_cluster import VirtualCluster
@@ -176,6 +177,14 @@ def _row(resource: Resource | FaultAnswer) -> dict[str, str]:
                 "ENABLED": "yes" if spec.enabled else "no",
                 "MECHANISMS": ",".join((*sorted(spec.scram), *(["PLAIN"] if spec.scram or spec.scrypt else []))) or "-",
                 "GROUPS": ",".join(spec.groups) or "-",
+            }
+        case TokenRevocation(spec=spec):
+            return {
+                "NAME": resource.name,
+                "JTI": spec.jti or "-",
+                "SUBJECT": spec.subject or "-",
+                "ISSUED BEFORE": spec.issued_before.isoformat() if spec.issued_before else "-",
+                "ISSUER": spec.issuer or "any",
             }
         case FaultAnswer(spec=fault, status=status):
             return {

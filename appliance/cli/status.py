@@ -25,6 +25,7 @@ def _print(answer: StatusAnswer) -> None:
         out().print(_workers(answer.workers))
     _print_faults(answer)
     _print_policies(answer)
+    _print_held(answer)
     _print_remarks(answer)
 
 
@@ -86,3 +87,13 @@ def _workers(workers: list[WorkerStatus]) -> Table:
         snapshot = str(each.snapshot) if each.snapshot else "-"
         rows.add_row(str(each.number), pid, snapshot, str(each.connections), each.uptime, str(each.restarts))
     return rows
+
+
+def _print_held(answer: StatusAnswer) -> None:
+    held = [(vc.name, each) for vc in answer.virtual_clusters for each in vc.held]
+    if held:
+        waiting = table("\nCLIENT WHOSE FETCH IS HELD", "\nHOST", "\nVIRTUAL CLUSTER", "\nGROUPS", "\nSINCE")
+        for name, each in held:
+            groups = ", ".join(f"{group} ({members})" for group, members in each.groups.items())
+            waiting.add_row(each.client_id, each.host, name, groups, f"{each.seconds:.1f}s")
+        out().print(waiting)

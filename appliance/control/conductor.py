@@ -4,12 +4,15 @@ back while there is one."""
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
+from types import MappingProxyType
 
 import trio
 
 from appliance.control.datapath import DataPath
 from appliance.control.errors import ConflictError, StateError
+from appliance.control.positions import PositionTaking
 from appliance.control.replication import Gauge
 from appliance.control.steps.fencing import refuse_when_due
 from appliance.control.steps.run import NotDrainedError, Run, Signals
@@ -35,10 +38,11 @@ class Conductor:
         data_path: DataPath,
         gauge: Gauge | None,
         without: frozenset[str] = frozenset(),
+        positions: Mapping[str, PositionTaking] = MappingProxyType({}),
     ) -> None:
         self.switchover = switchover
         self._signals = signals
-        self._run = Run(switchover, source, target, signals, data_path, gauge, without)
+        self._run = Run(switchover, source, target, signals, data_path, gauge, without, positions)
         self._take_back = trio.CancelScope()
         self._cancelled_by = ""
         self._go_on = trio.Event()

@@ -13,6 +13,7 @@ from appliance.control.edition import Edition
 from appliance.exchange.route import Target
 from appliance.gateway.client import AclEntry, ClusterFacts, Group, KeyValue, OpenTransaction
 from appliance.gateway.server import GatewayFacts
+from appliance.policies.positions.hold_fetch import Held
 
 Partition = tuple[str, int]
 """Topic and number."""
@@ -28,6 +29,7 @@ class ClusterView(Protocol):
     async def start_offsets(self, topics: Mapping[str, Iterable[int]]) -> Mapping[Partition, int]: ...
     async def end_offsets(self, topics: Mapping[str, Iterable[int]]) -> Mapping[Partition, int]: ...
     async def data_end(self, topic: str, partition: int, start: int, end: int) -> int: ...
+    async def offsets_since(self, topics: Mapping[str, Iterable[int]], timestamp: int) -> Mapping[Partition, int]: ...
     async def records(self, topic: str, partition: int, from_offset: int) -> Sequence[KeyValue]: ...
     async def write(self, topic: str, partition: int, value: bytes) -> int: ...
     async def reads_at(self, topic: str, partition: int, offset: int) -> bool: ...
@@ -79,6 +81,9 @@ class DataPath(Protocol):
 
         Once a fence is in effect, 0 means that nothing more will come.
         """
+
+    def held_fetches(self, virtual_cluster: str) -> list[Held]:
+        """Return the clients whose Fetch is held since the last switch."""
 
     def fault_counts(self, arming: int) -> FaultCounts:
         """Return what a fault has counted, by its arming."""

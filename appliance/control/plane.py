@@ -19,12 +19,15 @@ from appliance.control.edition import Edition, Standing
 from appliance.control.errors import ConflictError, UnfitError, UnknownError
 from appliance.control.failover_watch import FailoverWatches
 from appliance.control.faults import FaultBoard, LiveFault
+from appliance.control.positions import Follower, Pair, PositionTaking
 from appliance.control.references import fault_problems, members, problems, referrers
-from appliance.control.snapshots import serving_cluster
+from appliance.control.snapshots import serving_cluster, target_of
 from appliance.control.statedir import Kept, StateDir, restore, with_change
 from appliance.control.switchover import Clocks, Switchover
 from appliance.control.switchovers import Switchovers
 from appliance.policies.connect.fence import OPEN, Fence
+from appliance.policies.positions.hold_fetch import Held
+from appliance.policies.positions.offset_maps import NO_MAPS, PositionMaps
 from appliance.resources.fault import Fault
 from appliance.resources.virtual_cluster import VirtualCluster
 
@@ -53,6 +56,7 @@ class ControlPlane:
         self._state = state
         self._data_path = data_path
         self._clocks = clocks
+        self._follower = Follower(data_path, self._followed)
         self.version = 0
         """Of the edition handed out last."""
         self._fences: dict[str, Fence] = {}
@@ -75,6 +79,7 @@ class ControlPlane:
         async with trio.open_nursery() as nursery:
             self._nursery = nursery
             self.failover.adopt(nursery)
+            nursery.start_soon(self._follower.run)
             task_status.started()
             while True:
                 self._settle_faults()
@@ -120,7 +125,7 @@ class ControlPlane:
             kept = with_change(self._kept, self._declared, (kind, name), None)
             if kind == "VirtualCluster":
                 self.switchovers.refuse_while_switching(name)
-                kept = kept.with_serving(name, None)
+                kept = kept.without_switches(name)
             await self._keep(kept)
             self._adopt(self.catalogue.without(kind, name))
 
@@ -179,6 +184,11 @@ class ControlPlane:
         assert self._nursery is not None, "run() must run"
         await self.switchovers.resume(self._nursery)
 
+    def position_taking(self, virtual_cluster: str, source: str, target: str) -> PositionTaking:
+        """See Holder of the switchovers."""
+        spec = self._virtual_cluster(virtual_cluster).spec
+        return PositionTaking(spec, self._maps(virtual_cluster), source, target, self._follower)
+
     def set_fences(self, virtual_clusters: Iterable[str], fence: Fence) -> int:
         """See Holder of the switchovers."""
         self._fences = {**self._fences, **dict.fromkeys(virtual_clusters, fence)}
@@ -189,6 +199,26 @@ class ControlPlane:
         async with self._changing:
             await self._keep(change(self._kept))
             return self.version if then is None else then()
+
+    # -- consumers across a switch
+
+    def held_fetches(self, virtual_cluster: str) -> list[Held]:
+        """Return the clients whose Fetch is held since the last switch, and for which groups. Raises UnknownError."""
+        self._virtual_cluster(virtual_cluster)
+        return self._data_path.held_fetches(virtual_cluster)
+
+    def _maps(self, virtual_cluster: str) -> PositionMaps:
+        return self._kept.positions.get(virtual_cluster, NO_MAPS)
+
+    def _followed(self) -> set[Pair]:
+        """Return between which clusters offset syncs have to be known before they are needed."""
+        return {
+            Pair(target_of(self.catalogue.clusters[self.serving(name)]), member)
+            for name, declared in self.catalogue.virtual_clusters.items()
+            if declared.spec.offsets == "continuous"
+            for member in members(declared)
+            if member != self.serving(name)
+        }
 
     # -- faults
 
@@ -267,6 +297,8 @@ class ControlPlane:
         return Standing(
             serving=serving_cluster(virtual_cluster, self._kept.serving),
             fence=self.fence_of(virtual_cluster.name),
+            switches=self._kept.switches.get(virtual_cluster.name, 0),
+            maps=self._maps(virtual_cluster.name),
         )
 
     async def _keep(self, kept: Kept) -> None:

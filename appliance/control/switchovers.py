@@ -4,7 +4,7 @@ that a dead gateway left."""
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Protocol
 
 import trio
@@ -13,12 +13,14 @@ from appliance.control.catalogue import Catalogue
 from appliance.control.conductor import Conductor
 from appliance.control.datapath import DataPath
 from appliance.control.errors import ConflictError, StateError, UnfitError, UnknownError
+from appliance.control.positions import PositionTaking
 from appliance.control.references import canary_topics, members
 from appliance.control.replication import Gauge, gauge_for
 from appliance.control.snapshots import target_of
 from appliance.control.statedir import SWITCHOVERS_KEPT, Kept
 from appliance.control.switchover import AT_RESTART, Clocks, KeptSwitchover, Order, Switchover
 from appliance.policies.connect.fence import OPEN, Fence
+from appliance.policies.positions.offset_maps import NO_MAPS, PositionMaps
 from appliance.resources.virtual_cluster import VirtualCluster
 
 log = logging.getLogger("tidegate.control")
@@ -31,6 +33,9 @@ class Holder(Protocol):
 
     def serving(self, virtual_cluster: str) -> str:
         """Return the cluster that serves a virtual cluster now. Raises UnknownError."""
+
+    def position_taking(self, virtual_cluster: str, source: str, target: str) -> PositionTaking:
+        """Return what takes the positions of a virtual cluster along."""
 
     def set_fences(self, virtual_clusters: Iterable[str], fence: Fence) -> int:
         """Publish an edition with this fence; return its version."""
@@ -208,13 +213,14 @@ class Switchovers:
         if not switchover.dry_run:
             await self._holder.commit(lambda kept: kept.with_switchover(switchover.kept()))
 
-    async def switch(self, switchover: Switchover) -> int:
+    async def switch(self, switchover: Switchover, maps: Mapping[str, PositionMaps]) -> int:
         """See Signals."""
 
         def change(kept: Kept) -> Kept:
             for name in switchover.virtual_clusters:
                 at_home = switchover.target == self._virtual_cluster(name).spec.cluster
-                kept = kept.with_serving(name, None if at_home else switchover.target)
+                its_maps = maps.get(name, kept.positions.get(name, NO_MAPS))
+                kept = kept.with_switch(name, None if at_home else switchover.target, its_maps)
             return kept.with_switchover(switchover.kept())
 
         conductor = self._conductors[switchover.serial]
@@ -235,6 +241,10 @@ class Switchovers:
             data_path=self._data_path,
             gauge=gauge,
             without=canary_topics(self._holder.catalogue),
+            positions={
+                name: self._holder.position_taking(name, switchover.source, switchover.target)
+                for name in switchover.virtual_clusters
+            },
         )
 
     async def _conduct(self, switchover: Switchover, conduct: Callable[[], Awaitable[None]]) -> None:

@@ -22,6 +22,7 @@ SwitchoverState = Literal[
     "fence",
     "drain",
     "groups",
+    "positions",
     "switch",
     "move",
     "unfence",
@@ -30,7 +31,7 @@ SwitchoverState = Literal[
     "rolled-back",
     "failed",
 ]
-PauseBefore = Literal["transactions", "fence", "drain", "groups", "switch", "move", "unfence", "verify"]
+PauseBefore = Literal["transactions", "fence", "drain", "groups", "positions", "switch", "move", "unfence", "verify"]
 FenceState = Literal["open", "ending", "held", "refused"]
 FINAL_STATES: frozenset[SwitchoverState] = frozenset({"done", "rolled-back", "failed"})
 FaultState = Literal["pending", "active", "ended", "lapsed", "removed"]
@@ -258,6 +259,16 @@ class SwitchoverList(_Answer):
     items: list[SwitchoverAnswer]
 
 
+class HeldFetch(_Answer):
+    """A client whose Fetch waits after a switchover, until its groups have given it positions of the new side."""
+
+    client_id: str
+    host: str
+    groups: dict[str, int]
+    """Group -> members that have not asked for their offsets yet."""
+    seconds: float
+
+
 class VirtualClusterStatus(_Answer):
     name: str
     serving: str
@@ -272,6 +283,8 @@ class VirtualClusterStatus(_Answer):
     switchover_id: str | None = None
     switchover_detail: str = ""
     """What happened in it: also how a restart of the gateway ended it."""
+    held: list[HeldFetch] = Field(default_factory=list)
+    """Clients that find nothing new since a switchover, as they are about to be given new positions."""
 
 
 class ClusterStatus(_Answer):

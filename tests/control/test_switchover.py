@@ -17,7 +17,7 @@ from appliance.gateway.errors import ClusterUnreachable
 from tests.control.world import ORDERS, World, declared, running_plane, until
 
 ROUND = [
-    "preflight", "transactions", "fence", "drain", "groups", "switch", "move", "unfence", "verify", "done",
+    "preflight", "transactions", "fence", "drain", "groups", "positions", "switch", "move", "unfence", "verify", "done",
 ]  # fmt: skip
 
 
@@ -192,7 +192,7 @@ async def test_unplanned_asks_nothing_of_the_source(world: World, autojump_clock
     async with running_plane(world) as plane:
         switchover = await finish(plane, mode="unplanned")
         assert plane.serving("orders") == "standby"
-    assert states(switchover) == ["preflight", "switch", "move", "unfence", "verify", "done"]
+    assert states(switchover) == ["preflight", "positions", "switch", "move", "unfence", "verify", "done"]
     assert published(world) == [("primary", False), ("standby", True), ("standby", False)]
     assert world.cluster("primary").asked == 0
 

@@ -15,7 +15,7 @@ from tests.control.switching_lab import PLAN, GatewayOnALab, Writer, replicated_
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(300)]
 STEPS: list[State] = [
-    "preflight", "transactions", "fence", "drain", "groups", "switch", "move", "unfence", "verify",
+    "preflight", "transactions", "fence", "drain", "groups", "positions", "switch", "move", "unfence", "verify",
 ]  # fmt: skip
 
 

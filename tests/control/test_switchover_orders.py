@@ -77,7 +77,9 @@ async def test_not_cancelled_behind_it(world: World, autojump_clock: MockClock):
             plane.switchovers.cancel(switchover, "by the API")
 
 
-@pytest.mark.parametrize("step", ["transactions", "fence", "drain", "groups", "switch", "move", "unfence", "verify"])
+@pytest.mark.parametrize(
+    "step", ["transactions", "fence", "drain", "groups", "positions", "switch", "move", "unfence", "verify"]
+)
 async def test_a_pause_in_front_of_any_step(world: World, autojump_clock: MockClock, step: str):
     async with running_plane(world) as plane:
         switchover = plane.start_switchover("orders", "standby", pause_before=(step,))
@@ -163,7 +165,7 @@ async def test_writes_that_nobody_answered_are_told_as_indeterminate(world: Worl
         switchover = plane.start_switchover("orders", "standby", mode="unplanned")
         await until(lambda: switchover.over)
     assert switchover.indeterminate == 5
-    assert "5 writes had no answer from primary: they are indeterminate" in switchover.history[1].detail
+    assert "5 writes had no answer from primary: they are indeterminate" in switchover.history[2].detail
 
 
 @pytest.mark.parametrize("state", ["transactions", "drain", "groups"])

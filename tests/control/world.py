@@ -27,6 +27,7 @@ from appliance.gateway.errors import ClusterUnreachable
 from appliance.gateway.server import GatewayFacts
 from appliance.gateway.snapshot import Snapshot
 from appliance.policies.connect.fence import OPEN
+from appliance.policies.positions.hold_fetch import Held
 from appliance.resources.documents import check_resource, parse_documents
 from appliance.resources.fault import Fault
 from appliance.resources.kinds import Resource
@@ -81,6 +82,8 @@ class MemoryCluster:
     records_of: dict[str, list[KeyValue]] = field(default_factory=dict)
     reachable: bool = True
     headless: list[Partition] = field(default_factory=list)
+    since: dict[int, int] = field(default_factory=dict)
+    """Timestamp in ms -> the first offset since then, in every partition."""
     asked: int = 0
     markers: dict[Partition, int] = field(default_factory=dict)
     """Partition -> how many transaction markers its log ends in."""
@@ -132,6 +135,10 @@ class MemoryCluster:
     async def end_offsets(self, topics: Mapping[str, Iterable[int]]) -> Mapping[Partition, int]:
         await self._ask()
         return {(topic, each): self.logs[topic, each][1] for topic, all_ in topics.items() for each in all_}
+
+    async def offsets_since(self, topics: Mapping[str, Iterable[int]], timestamp: int) -> Mapping[Partition, int]:
+        await self._ask()
+        return {(topic, each): self.since.get(timestamp, -1) for topic, all_ in topics.items() for each in all_}
 
     async def records(self, topic: str, partition: int, from_offset: int) -> list[KeyValue]:
         await self._ask()
@@ -228,6 +235,9 @@ class World:
 
     async def refresh(self) -> None:
         await trio.lowlevel.checkpoint()
+
+    def held_fetches(self, virtual_cluster: str) -> list[Held]:
+        return self._maker.held(virtual_cluster)
 
     def fault_counts(self, arming: int) -> FaultCounts:
         return self._maker.armoury.counts_of(arming)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -10,11 +11,13 @@ import trio
 
 from appliance.control.datapath import ClusterView, DataPath
 from appliance.control.plan import PlannedPart
+from appliance.control.positions import PositionTaking
 from appliance.control.preflight import Findings
 from appliance.control.replication import Ends, Gauge, in_words
 from appliance.control.switchover import Switchover
 from appliance.exchange.route import Target
 from appliance.policies.connect.fence import OPEN, Fence
+from appliance.policies.positions.offset_maps import PositionMaps
 
 
 class NotDrainedError(Exception):
@@ -30,9 +33,10 @@ class Signals(Protocol):
     async def keep(self, switchover: Switchover) -> None:
         """Write the record down. Raises StateError."""
 
-    async def switch(self, switchover: Switchover) -> int:
-        """Write down who serves, and the record, in one; then publish the one edition that makes it so, with the
-        fence as it is, or held where there is none; return its version. Raises StateError before any change."""
+    async def switch(self, switchover: Switchover, maps: Mapping[str, PositionMaps]) -> int:
+        """Write down who serves, how its offsets look, and the record, in one; then publish the one edition that makes
+        it so, with the fence as it is, or held where there is none; return its version. Raises StateError before any
+        change."""
 
 
 @dataclass
@@ -47,6 +51,10 @@ class Run:
     gauge: Gauge | None
     without: frozenset[str] = frozenset()
     """Topics that are not replicated, because each cluster has its own: canaries'."""
+    positions: Mapping[str, PositionTaking] = field(default_factory=dict)
+    """Virtual cluster -> what takes its positions along."""
+    maps: dict[str, PositionMaps] = field(default_factory=dict)
+    """Virtual cluster -> its maps from the switch on."""
     fence: Fence = OPEN
     version: int = 0
     """Of the edition that has the fence, or the switch."""

@@ -17,7 +17,7 @@ async def switch(run: Run) -> None:
     if switchover.mode == "unplanned":
         await run.data_path.refresh()
         switchover.indeterminate = run.writes_in_flight()
-    run.version = await run.signals.switch(switchover)
+    run.version = await run.signals.switch(switchover, run.maps)
     said = f"{switchover.target} serves {', '.join(switchover.virtual_clusters)}"
     if switchover.indeterminate:
         said += f"; {switchover.indeterminate} writes had no answer from {switchover.source}: they are indeterminate"

@@ -11,6 +11,7 @@ from appliance.control.steps.groups import sync_groups
 from appliance.control.steps.looking import look
 from appliance.control.steps.run import Run
 from appliance.control.steps.switching import move, switch, verify
+from appliance.control.steps.taking import take_positions
 from appliance.control.steps.transactions import finish_transactions
 from appliance.control.switchover import Mode, State
 
@@ -36,6 +37,7 @@ BEFORE_THE_SWITCH = (
     Step("fence", hold_writes, PLANNED),
     Step("drain", drain, PLANNED),
     Step("groups", sync_groups, PLANNED),
+    Step("positions", take_positions),
 )
 SWITCH = Step("switch", switch)
 AFTER_THE_SWITCH = (

@@ -1,0 +1,134 @@
+"""`python -m tests.matrix`: run the clients, show, write the page."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+import tempfile
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import get_args
+
+import trio
+from rich.console import Console
+
+from appliance.lab import ClusterPlan, LabError, LabPlan, open_lab
+from appliance.lab.ports import PortLeases
+from tests.matrix.access import Access
+from tests.matrix.driver import Check, Driver
+from tests.matrix.drivers.every import every_client
+from tests.matrix.drivers.java import lock_jars
+from tests.matrix.matrix import Run
+from tests.matrix.page import revision, versions, write
+from tests.matrix.results import Listening, Matrix
+from tests.matrix.running import ROOT
+from tests.matrix.screen import Screen, table
+from tests.matrix.truth import Truth
+from tests.matrix.ways import NoWayError, Way, open_way
+
+OUT = ROOT / "reports" / "out" / "clients"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the matrix; return 0 where every client that was run passed."""
+    drivers = every_client()
+    options = _options(arguments, [driver.name for driver in drivers])
+    console = Console(width=None if sys.stdout.isatty() else 160)
+    if options.lock:
+        lock_jars(lambda text: console.print(text, markup=False, highlight=False))
+        return 0
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    wanted = [driver for driver in drivers if not options.only or driver.name in options.only]
+    try:
+        found = trio.run(_run, options, wanted, console)
+    except (NoWayError, LabError) as error:
+        console.print("[red]no matrix[/]: ", end="")
+        console.print(str(error), markup=False, highlight=False, soft_wrap=True)
+        return 2
+    except KeyboardInterrupt:
+        console.print("interrupted; nothing was written")
+        return 130
+    return 0 if all(matrix.passed for matrix in found) else 1
+
+
+def _options(arguments: Sequence[str] | None, names: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.matrix", description="every client through the gateway")
+    parser.add_argument("--only", action="append", choices=names, metavar="NAME", help=f"one of: {', '.join(names)}")
+    parser.add_argument(
+        "--check", action="append", type=Check, choices=list(Check), metavar="CHECK", help=" | ".join(Check)
+    )
+    parser.add_argument("--listener", action="append", choices=get_args(Listening), help="may be repeated (all)")
+    parser.add_argument("--direct", action="store_true", help="around the gateway, to compare; writes no page")
+    parser.add_argument("--jobs", type=int, default=2, help="clients at a time (2)")
+    parser.add_argument("--keep", type=Path, metavar="DIR", help="keep the logs of all processes there")
+    parser.add_argument("--lock", action="store_true", help="resolve the Java clients' jars anew and do nothing else")
+    parser.add_argument("--no-write", dest="write", action="store_false", help="leave docs/clients.md as it is")
+    return parser.parse_args(arguments)
+
+
+async def _run(options: argparse.Namespace, drivers: Sequence[Driver], console: Console) -> list[Matrix]:
+    screen = Screen(console)
+    matrices = []
+    async with AsyncExitStack() as stack:
+        kept = options.keep or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tidegate-clients-")))
+        directory = kept / f"{datetime.now(UTC):%Y%m%dT%H%M%S}"
+        ports = stack.enter_context(PortLeases())
+        with screen.showing():
+            plan = LabPlan((ClusterPlan("clients", brokers=3),))
+            lab = await stack.enter_async_context(
+                open_lab(plan, kind="apache", directory=directory / "lab", progress=screen.tell)
+            )
+            brokers = lab.clusters["clients"].bootstrap
+            for listener in options.listener or get_args(Listening):
+                way = Way(Access(",".join(brokers)), frozenset(), frozenset())
+                if options.direct and listener != "plain":
+                    raise NoWayError("the lab's brokers have plain listeners only: say --direct --listener plain")
+                async with AsyncExitStack() as gateway:
+                    matrix = Matrix(
+                        listener=listener,
+                        direct=options.direct,
+                        started=datetime.now(UTC),
+                        versions=versions(lab.versions),
+                        revision=revision(),
+                    )
+                    matrices.append(matrix)
+                    if not options.direct:
+                        screen.tell(f"starting the gateway, {listener}")
+                        try:
+                            way = await gateway.enter_async_context(open_way(listener, brokers, ports, directory))
+                        except NoWayError as error:
+                            matrix.not_run = str(error)
+                            continue
+                    run = Run(
+                        way=way,
+                        truth=Truth(",".join(brokers)),
+                        directory=directory / listener,
+                        label=listener,
+                        tell=screen.client,
+                        jobs=options.jobs,
+                        only=options.check or tuple(Check),
+                    )
+                    screen.results = run.results
+                    matrix.clients = await run.every(drivers)
+                    matrix.minutes = (datetime.now(UTC) - matrix.started).total_seconds() / 60
+                    matrix.complaints = way.complaints
+    for matrix in matrices:
+        console.print(table(matrix))
+    _keep(matrices)
+    if options.write and not (options.only or options.check or options.direct):
+        console.print(f"written: {write(matrices).relative_to(ROOT)}")
+    return matrices
+
+
+def _keep(matrices: Sequence[Matrix]) -> None:
+    OUT.mkdir(parents=True, exist_ok=True)
+    for matrix in matrices:
+        name = f"{matrix.listener}{'-direct' if matrix.direct else ''}.json"
+        (OUT / name).write_text(matrix.model_dump_json(indent=2) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
