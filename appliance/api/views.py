@@ -75,9 +75,9 @@ def status_answer(
                 writes_in_flight=writes_in_flight.get(name, 0),
                 fence=plane.fence_of(name).state,
                 switchover=switchover.state if switchover else None,
-                held=[HeldFetch.model_validate(each, from_attributes=True) for each in plane.held_fetches(name)],
                 switchover_id=switchover.id if switchover else None,
                 switchover_detail=switchover.detail if switchover else "",
+                held=[HeldFetch.model_validate(each, from_attributes=True) for each in plane.held_fetches(name)],
             )
         )
     return StatusAnswer(

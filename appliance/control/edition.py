@@ -38,12 +38,12 @@ class Standing(_Plain):
 
     serving: str
     """The cluster that serves it."""
+    fence: Fence = OPEN
+    """What becomes of its writes."""
     switches: int = 0
     """How often it was switched."""
     maps: PlainMaps = Field(default_factory=PositionMaps)
     """How the offsets of its clusters look to its clients."""
-    fence: Fence = OPEN
-    """What becomes of its writes."""
 
 
 class FaultInForce(_Plain):

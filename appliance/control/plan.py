@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 Severity = Literal["blocks", "warns"]
@@ -72,12 +72,6 @@ class Plan:
     parts: tuple[PlannedPart, ...] = ()
     groups: tuple[PlannedGroup, ...] = ()
     transactions: tuple[PlannedTransaction, ...] = ()
-    remarks: tuple[str, ...] = ()
-    """How groups and offsets would come over if the switch were made now."""
-
-    def with_remarks(self, remarks: Iterable[str]) -> Plan:
-        """Return the same with these remarks behind its own."""
-        return replace(self, remarks=(*self.remarks, *remarks))
 
     @property
     def problems(self) -> tuple[str, ...]:
@@ -87,7 +81,7 @@ class Plan:
     @property
     def notes(self) -> tuple[str, ...]:
         """What to know before it is run."""
-        return (*_said("warns", self.findings), *self.remarks)
+        return _said("warns", self.findings)
 
 
 def _said(severity: Severity, findings: Iterable[Finding]) -> tuple[str, ...]:

@@ -78,8 +78,8 @@ class ControlPlane:
         """Let leases lapse and switchovers proceed, until cancelled."""
         async with trio.open_nursery() as nursery:
             self._nursery = nursery
-            nursery.start_soon(self._follower.run)
             self.failover.adopt(nursery)
+            nursery.start_soon(self._follower.run)
             task_status.started()
             while True:
                 self._settle_faults()
@@ -184,6 +184,11 @@ class ControlPlane:
         assert self._nursery is not None, "run() must run"
         await self.switchovers.resume(self._nursery)
 
+    def position_taking(self, virtual_cluster: str, source: str, target: str) -> PositionTaking:
+        """See Holder of the switchovers."""
+        spec = self._virtual_cluster(virtual_cluster).spec
+        return PositionTaking(spec, self._maps(virtual_cluster), source, target, self._follower)
+
     def set_fences(self, virtual_clusters: Iterable[str], fence: Fence) -> int:
         """See Holder of the switchovers."""
         self._fences = {**self._fences, **dict.fromkeys(virtual_clusters, fence)}
@@ -196,11 +201,6 @@ class ControlPlane:
             return self.version if then is None else then()
 
     # -- consumers across a switch
-
-    def position_taking(self, virtual_cluster: str, source: str, target: str) -> PositionTaking:
-        """See Holder of the switchovers."""
-        spec = self._virtual_cluster(virtual_cluster).spec
-        return PositionTaking(spec, self._maps(virtual_cluster), source, target, self._follower)
 
     def held_fetches(self, virtual_cluster: str) -> list[Held]:
         """Return the clients whose Fetch is held since the last switch, and for which groups. Raises UnknownError."""
@@ -296,9 +296,9 @@ class ControlPlane:
     def _standing(self, virtual_cluster: VirtualCluster) -> Standing:
         return Standing(
             serving=serving_cluster(virtual_cluster, self._kept.serving),
+            fence=self.fence_of(virtual_cluster.name),
             switches=self._kept.switches.get(virtual_cluster.name, 0),
             maps=self._maps(virtual_cluster.name),
-            fence=self.fence_of(virtual_cluster.name),
         )
 
     async def _keep(self, kept: Kept) -> None:

@@ -51,7 +51,10 @@ async def capture(spec: VirtualClusterSpec, before: PositionMaps, sides: Sides, 
     topics = replicated(await sides.target_view.topics())
     maps = before
     if spec.offsets == "continuous":
-        maps = await _mapped(before, sides, history, topics)
+        if spec.replication_between(sides.source, sides.target) == "byte-preserving":
+            maps = before.with_cluster(sides.target, before.of(sides.source))  # the same log: what was so stays so
+        else:
+            maps = await _mapped(before, sides, history, topics)
     return maps.with_beginnings(await _beginnings(spec.positions, sides.target_view, topics))
 
 

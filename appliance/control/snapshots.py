@@ -97,6 +97,13 @@ class SnapshotMaker:
         doors = tuple(self._door(listener) for listener in catalogue.listeners.values())
         return Snapshot(self._version, MappingProxyType(routes), doors)
 
+    def _fence_interceptors(self, name: str, fence: Fence) -> tuple[Interceptor, ...]:
+        """Return those of a fence, and as long as it stays the same, the same: they remember what has ended."""
+        kept = self._fences.get(name)
+        if kept is None or kept[0] != fence:
+            kept = self._fences[name] = (fence, fence_interceptors(fence))
+        return kept[1]
+
     def held(self, virtual_cluster: str) -> list[Held]:
         """Return the clients whose Fetch is held since the last switch."""
         its = self._positions.get(virtual_cluster)
@@ -115,13 +122,6 @@ class SnapshotMaker:
         if its is None:
             its = self._positions[virtual_cluster.name] = self._make_positions(virtual_cluster.name)
         return its.interceptors(virtual_cluster.spec, standing.serving, standing.switches, standing.maps)
-
-    def _fence_interceptors(self, name: str, fence: Fence) -> tuple[Interceptor, ...]:
-        """Return those of a fence, and as long as it stays the same, the same: they remember what has ended."""
-        kept = self._fences.get(name)
-        if kept is None or kept[0] != fence:
-            kept = self._fences[name] = (fence, fence_interceptors(fence))
-        return kept[1]
 
     def _take_note_of_who_is_known(self, catalogue: Catalogue) -> None:
         """Make the accounts anew where users have changed: with thousands of them it is work."""

@@ -205,10 +205,14 @@ def restore(declared: Iterable[Declared], kept: Kept) -> tuple[Catalogue, Kept, 
                 f"more: {virtual_cluster.spec.cluster} serves"
             )
     known = catalogue.virtual_clusters
-    switches = {name: times for name, times in kept.switches.items() if name in known}
-    positions = {name: maps for name, maps in kept.positions.items() if name in known}
-    remembered = {"switches": switches, "positions": positions, "switchovers": kept.switchovers}
-    return catalogue, Kept(serving=serving, changes=changes, **remembered), remarks
+    kept_now = Kept(
+        serving=serving,
+        switches={name: times for name, times in kept.switches.items() if name in known},
+        positions={name: maps for name, maps in kept.positions.items() if name in known},
+        changes=changes,
+        switchovers=kept.switchovers,
+    )
+    return catalogue, kept_now, remarks
 
 
 def with_change(kept: Kept, files: Mapping[Identity, Declared], identity: Identity, new: Declared | None) -> Kept:

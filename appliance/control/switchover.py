@@ -1,10 +1,10 @@
 """The record of one switchover: what was asked, the states that it went through, what was found.
 
-    preflight -> transactions -> fence -> drain -> groups -> switch -> move -> unfence -> verify -> done
+    preflight -> transactions -> fence -> drain -> groups -> positions -> switch -> move -> unfence -> verify -> done
 
 Before `switch` everything can be taken back (`rolled-back`: nothing was changed); after it an error is
-`failed`, and says what to do. An unplanned switchover goes from `preflight` to `switch`: the snapshot that
-switches also fences. One switchover moves one virtual cluster, or several of one cluster to one other.
+`failed`, and says what to do. An unplanned switchover goes from `preflight` to `positions` and `switch`: the snapshot
+that switches also fences. One switchover moves one virtual cluster, or several of one cluster to one other.
 
 The record is on the disk before a state takes effect, so that a gateway that was killed finds what it was at;
 `AT_RESTART` says what becomes of it then.

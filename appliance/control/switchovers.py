@@ -34,11 +34,11 @@ class Holder(Protocol):
     def serving(self, virtual_cluster: str) -> str:
         """Return the cluster that serves a virtual cluster now. Raises UnknownError."""
 
+    def position_taking(self, virtual_cluster: str, source: str, target: str) -> PositionTaking:
+        """Return what takes the positions of a virtual cluster along."""
+
     def set_fences(self, virtual_clusters: Iterable[str], fence: Fence) -> int:
         """Publish an edition with this fence; return its version."""
-
-    def position_taking(self, virtual_cluster: str, source: str, target: str) -> PositionTaking:
-        """Return how the positions of a virtual cluster's consumers are taken along."""
 
     async def commit(self, change: Callable[[Kept], Kept], *, then: Callable[[], int] | None = None) -> int:
         """Make a change of what is kept, one after the other: on the disk, then in memory, then `then`; return the
@@ -219,8 +219,8 @@ class Switchovers:
         def change(kept: Kept) -> Kept:
             for name in switchover.virtual_clusters:
                 at_home = switchover.target == self._virtual_cluster(name).spec.cluster
-                its = maps.get(name) or kept.positions.get(name, NO_MAPS)
-                kept = kept.with_switch(name, None if at_home else switchover.target, its)
+                its_maps = maps.get(name, kept.positions.get(name, NO_MAPS))
+                kept = kept.with_switch(name, None if at_home else switchover.target, its_maps)
             return kept.with_switchover(switchover.kept())
 
         conductor = self._conductors[switchover.serial]

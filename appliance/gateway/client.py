@@ -136,14 +136,14 @@ class ClusterClient:
         """Return the offset behind the last record of each partition."""
         return await self._offsets(topics, _END)
 
+    async def data_end(self, topic: str, partition: int, start: int, end: int) -> int:
+        """Return the offset behind the last record below `end` that is a user's: transaction markers are none."""
+        return await client_records.data_end(self, topic, partition, start, end)
+
     async def offsets_since(self, topics: Mapping[str, Iterable[int]], timestamp: int) -> Mapping[Partition, int]:
         """Return the offset of each partition's first record that is not older than this (ms since 1970); -1: there is
         none."""
         return await self._offsets(topics, timestamp)
-
-    async def data_end(self, topic: str, partition: int, start: int, end: int) -> int:
-        """Return the offset behind the last record below `end` that is a user's: transaction markers are none."""
-        return await client_records.data_end(self, topic, partition, start, end)
 
     async def records(self, topic: str, partition: int, from_offset: int) -> list[KeyValue]:
         """Return keys and values from an offset to the end as it is now; for small topics without compression."""

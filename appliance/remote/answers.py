@@ -255,6 +255,10 @@ class SwitchoverAnswer(_Answer):
         return self.state in FINAL_STATES
 
 
+class SwitchoverList(_Answer):
+    items: list[SwitchoverAnswer]
+
+
 class HeldFetch(_Answer):
     """A client whose Fetch waits after a switchover, until its groups have given it positions of the new side."""
 
@@ -263,10 +267,6 @@ class HeldFetch(_Answer):
     groups: dict[str, int]
     """Group -> members that have not asked for their offsets yet."""
     seconds: float
-
-
-class SwitchoverList(_Answer):
-    items: list[SwitchoverAnswer]
 
 
 class VirtualClusterStatus(_Answer):

@@ -31,7 +31,8 @@ async def test_a_switchover_is_accepted_and_followed():
         answer = await here.api.switchover("orders")
         status = await here.api.status()
     assert [each.state for each in answer.history] == [
-        "preflight", "transactions", "fence", "drain", "groups", "positions", "switch", "move", "unfence", "verify", "done",
+        "preflight", "transactions", "fence", "drain", "groups", "positions", "switch", "move",
+        "unfence", "verify", "done",
     ]  # fmt: skip
     assert answer.plan is not None
     assert (answer.plan.source, answer.plan.target, answer.plan.partitions) == ("primary", "standby", 1)

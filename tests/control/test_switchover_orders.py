@@ -168,7 +168,7 @@ async def test_writes_that_nobody_answered_are_told_as_indeterminate(world: Worl
     assert "5 writes had no answer from primary: they are indeterminate" in switchover.history[2].detail
 
 
-@pytest.mark.parametrize("state", ["transactions", "drain", "groups", "positions"])
+@pytest.mark.parametrize("state", ["transactions", "drain", "groups"])
 async def test_a_target_that_dies_is_not_switched_to(world: World, autojump_clock: MockClock, state: str):
     async with running_plane(world) as plane:
         switchover = plane.start_switchover("orders", "standby", pause_before=(state,))

@@ -34,8 +34,8 @@ class Signals(Protocol):
         """Write the record down. Raises StateError."""
 
     async def switch(self, switchover: Switchover, maps: Mapping[str, PositionMaps]) -> int:
-        """Write down who serves, how offsets look, and the record, in one; then publish the one edition that makes it
-        so, with the fence as it is, or held where there is none; return its version. Raises StateError before any
+        """Write down who serves, how its offsets look, and the record, in one; then publish the one edition that makes
+        it so, with the fence as it is, or held where there is none; return its version. Raises StateError before any
         change."""
 
 
@@ -52,9 +52,9 @@ class Run:
     without: frozenset[str] = frozenset()
     """Topics that are not replicated, because each cluster has its own: canaries'."""
     positions: Mapping[str, PositionTaking] = field(default_factory=dict)
-    """By virtual cluster: how its consumers' positions are taken along."""
+    """Virtual cluster -> what takes its positions along."""
     maps: dict[str, PositionMaps] = field(default_factory=dict)
-    """By virtual cluster: how offsets look to its clients from the switch on."""
+    """Virtual cluster -> its maps from the switch on."""
     fence: Fence = OPEN
     version: int = 0
     """Of the edition that has the fence, or the switch."""

@@ -9,9 +9,9 @@ from appliance.control.steps.draining import drain
 from appliance.control.steps.fencing import hold_writes, let_writes_flow
 from appliance.control.steps.groups import sync_groups
 from appliance.control.steps.looking import look
-from appliance.control.steps.positions import take_positions
 from appliance.control.steps.run import Run
 from appliance.control.steps.switching import move, switch, verify
+from appliance.control.steps.taking import take_positions
 from appliance.control.steps.transactions import finish_transactions
 from appliance.control.switchover import Mode, State
 
