@@ -95,8 +95,9 @@ class Conductor:
                 switchover.enter("rolled-back", f"preflight: {'; '.join(plan.problems)}; nothing was changed")
                 return None
             switchover.say(f"{plan.topics} topics, {plan.partitions} partitions, {plan.connections} connections")
-            notes = await self._positions.remarks(source, target)
-            switchover.plan = replace(plan, notes=(*plan.notes, *notes))
+            if planned or switchover.dry_run:  # otherwise nobody has the time to read it
+                notes = await self._positions.remarks(source, target)
+                switchover.plan = replace(plan, notes=(*plan.notes, *notes))
             if switchover.dry_run:
                 switchover.enter("done", "dry run: nothing was changed")
                 return None

@@ -183,7 +183,16 @@ def opened(lab: BlockingLab, folder: Path, topic: str, spec: str = "", *, worker
         primary=primary, standby=standby, port=base, first=base + 1, spec=f", {spec}" if spec else ""
     )
     file.write_text(text)
-    arguments = ("-f", file, "--api", f"127.0.0.1:{free_port()}", "--state", folder / "state", "--workers", str(workers))
+    arguments = (
+        "-f",
+        file,
+        "--api",
+        f"127.0.0.1:{free_port()}",
+        "--state",
+        folder / "state",
+        "--workers",
+        str(workers),
+    )
     with served(folder / "gateway", *arguments) as gateway:
         try:
             yield Switching(lab, gateway, f"127.0.0.1:{base}", topic)
