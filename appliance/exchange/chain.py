@@ -56,6 +56,7 @@ class Chain:
             responses,
             request_whole=bool(requests)
             or negotiates
+            or api_key in {Api.METADATA, Api.SASL_HANDSHAKE}
             or is_retired(api_key, api_version)
             or is_bare_sasl(api_key, api_version),
             response_whole=bool(responses) or negotiates or names_nodes,

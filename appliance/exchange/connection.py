@@ -8,6 +8,7 @@ from appliance.exchange.addresses import Advertise
 from appliance.exchange.ledger import Ledger
 from appliance.exchange.limits import Limits
 from appliance.exchange.message import NOBODY, Peer
+from appliance.exchange.metadata_answers import MetadataAnswers
 from appliance.exchange.route import Route
 from appliance.exchange.topology import Knowledge
 
@@ -24,6 +25,14 @@ class Connection:
 
     asks: bool = False
     """It is the gateway that asks who the client is: SASL requests are for it (`Then.AUTHENTICATE`)."""
+
+    metadata_answers: MetadataAnswers | None = None
+    """Where all clients see the same of the cluster: what others have just been told. None: each asks for itself."""
+
+    @property
+    def shared_answers(self) -> MetadataAnswers | None:
+        """The answers that this connection may give and take: not those of a cluster that it is not connected to."""
+        return self.metadata_answers if self.route.target.name == self.knowledge.cluster else None
 
     def __post_init__(self) -> None:
         self.ledger = Ledger()

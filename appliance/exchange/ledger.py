@@ -31,11 +31,13 @@ class Entry:
     with."""
     question: Question | None = None
     local: bytes | None = None
-    """The whole response frame, where the gateway answers itself."""
+    """The whole response frame, where the gateway answers itself; or its beginning, `shared` being the rest."""
     looked_into: bool = True
     """Whether the response is needed whole, or at least walked."""
     answered: Callable[[bytes], None] | None = None
     """Gets the body of the response, where the gateway itself has asked: the client gets nothing."""
+    shared: bytes = b""
+    """Bytes that others are answered with too."""
 
 
 class Ledger:
@@ -69,5 +71,7 @@ class Ledger:
         due: list[bytes] = []
         while self._entries and self._entries[0].local is not None:
             due.append(self._entries[0].local)
+            if self._entries[0].shared:
+                due.append(self._entries[0].shared)
             self.leave()
         return due

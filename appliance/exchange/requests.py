@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from appliance.exchange import versions
 from appliance.exchange.bare_sasl import handshake_refusal, is_bare_sasl
@@ -23,12 +24,15 @@ from appliance.wire.headers import (
     produce_acks_at,
     request_header,
     response_frame,
+    response_head,
 )
 from appliance.wire.walk import Buffer
 
 _SASL = frozenset({Api.SASL_HANDSHAKE, Api.SASL_AUTHENTICATE})
 _SMALLEST = REQUEST_HEAD.size - SIZE.size + 2
 """Bytes of a request without a body: its header with a client id that is null."""
+_OTHERS_ASK = 0.02
+"""Seconds until a question is looked up anew that somebody else has asked already."""
 _CLIENT_ID = REQUEST_HEAD.size + 2
 """Where the client id's characters begin, behind its length."""
 
@@ -199,6 +203,8 @@ class Requests:
             return self._answer(question, 0, versions.unsupported(), at, end, out, kind)
         if is_retired(question.api_key, question.api_version):
             return self._answer(question, question.api_version, _refusal(question), at, end, out, kind)
+        if question.api_key == Api.METADATA and (known := self._told_to_others(in_hand)) is not None:
+            return self._wait(in_hand) if known == "wait" else self._share(question, known, at, end, out, kind)
         while in_hand.turn < len(in_hand.kind.requests):
             verdict = in_hand.kind.requests[in_hand.turn].on_request(question)
             in_hand.turn += 1
@@ -217,10 +223,34 @@ class Requests:
                     in_hand.replaced = True
                 case Close(reason):
                     raise Refused(reason)
+        if question.api_key == Api.SASL_HANDSHAKE:
+            self._connection.metadata_answers = None  # from here on the broker knows the client, and may show it less
         if is_bare_sasl(question.api_key, question.api_version):
             return self._answer(question, question.api_version, handshake_refusal(), at, end, out, kind)
         self._forward(buffer, at, end, in_hand, out)
         return Then.READ, 0.0
+
+    def _told_to_others(self, in_hand: _InHand) -> bytes | Literal["wait"] | None:
+        """Return the body that others have just been told; None: this connection asks."""
+        answers, kind, question = self._connection.shared_answers, in_hand.kind, in_hand.question
+        if answers is None or kind.requests or kind.responses:
+            return None  # what an interceptor has a word about is nobody else's
+        known = answers.look_up(self._connection.route, question.api_version, bytes(question.body))
+        return None if known == "ask" else known
+
+    def _wait(self, in_hand: _InHand) -> tuple[Then, float]:
+        self._in_hand = in_hand
+        return Then.WAIT, _OTHERS_ASK
+
+    def _share(
+        self, question: Question, body: bytes, at: int, end: int, out: Outgoing, kind: Kind
+    ) -> tuple[Then, float]:
+        """Answer with bytes that others are answered with too."""
+        out.put(at, [], end)
+        head = response_head(question.api_key, question.api_version, question.correlation_id, len(body))
+        entry = Entry(question.correlation_id, question.api_key, question.api_version, local=head, shared=body)
+        self._enter(entry, kind)
+        return Then.ANSWER, 0.0
 
     def _taken_up(self, buffer: Buffer, at: int, end: int, kind: Kind) -> _InHand:
         header = request_header(buffer, at, end)
@@ -263,6 +293,9 @@ class Requests:
             # The buffer is used again long before the response comes.
             kept = question
             kept.body = bytes(question.body) if kind.requests else b""
+        elif question.api_key == Api.METADATA and self._connection.shared_answers is not None:
+            kept = question
+            kept.body = bytes(question.body)
         entry = Entry(question.correlation_id, question.api_key, question.api_version, kind.responses, kept)
         entry.looked_into = kind.response_whole
         self._enter(entry, kind)

@@ -9,7 +9,7 @@ from appliance.exchange import addresses, versions
 from appliance.exchange.connection import Connection
 from appliance.exchange.interceptor import Close, Delay, InPlace, Replace, Streams
 from appliance.exchange.ledger import Entry
-from appliance.exchange.message import Answer
+from appliance.exchange.message import Answer, Question
 from appliance.exchange.step import Outgoing, Refused, Step, Then
 from appliance.exchange.streaming import PassingFetch
 from appliance.wire.apis import Api, name_of
@@ -158,7 +158,14 @@ class Responses:
         if changed is not None:
             head = (body_at - at - 4 + len(changed)).to_bytes(4, "big") + bytes(buffer[at + 4 : body_at])
             out.put(at, [head, changed], end)
+        if entry.api_key == Api.METADATA and entry.question is not None and not entry.interceptors:
+            self._tell_others(entry.question, original if changed is None else changed)
         return None
+
+    def _tell_others(self, question: Question, body: Buffer) -> None:
+        answers = self._connection.shared_answers
+        if answers is not None:
+            answers.answered(self._connection.route, question.api_version, bytes(question.body), bytes(body))
 
     def _rewritten(self, entry: Entry, body: Buffer, out: Outgoing) -> bytes | None:
         """Return the body as the client may see it; None where it may see it as it is."""

@@ -18,6 +18,7 @@ from appliance.exchange.exchange import Exchange
 from appliance.exchange.interceptor import Outage
 from appliance.exchange.limits import Limits
 from appliance.exchange.message import NOBODY, Peer, Question
+from appliance.exchange.metadata_answers import MetadataAnswers
 from appliance.exchange.route import Route, Target
 from appliance.exchange.step import Refused
 from appliance.exchange.topology import HostPort, Knowledge
@@ -79,6 +80,7 @@ class _Listener:
     def __init__(self, door: Door, requests: Buffers, responses: Buffers) -> None:
         self.admission = Admission()
         self.memory = Memory(Budget(door.spec.limits.buffered), requests, responses)
+        self.metadata_answers = MetadataAnswers(Reactor.clock)
 
 
 class Gateway:
@@ -278,6 +280,7 @@ class Gateway:
         advertise = session.door.spec.advertised
         asks = conversation is not None
         session.exchange = Exchange(route, knowledge, advertise, limits, _peer_of(session.peer), asks=asks)
+        session.exchange.metadata_answers = self._shared_answers(session, route.target)
         session.pair = Pair(
             session.channel,
             upstream.channel,
@@ -291,6 +294,12 @@ class Gateway:
         self._note_expiry(session)
         renewal = partial(stay_logged_in, session.pair, self._dialer, upstream, route.target, _name(session))
         await session.pair.run(beside=renewal if upstream.session_lifetime is not None else None)
+
+    def _shared_answers(self, session: Session, target: Target) -> MetadataAnswers | None:
+        """Return where clients of a listener tell each other what the cluster shows; None where it shows each its
+        own."""
+        asked = target.authentication
+        return None if asked and asked.per_principal else self._listener(session.door).metadata_answers
 
     async def _authenticate_again(self, session: Session, question: Question) -> Outcome:
         assert session.conversation is not None

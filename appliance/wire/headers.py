@@ -57,8 +57,13 @@ def response_body(frame: Buffer, start: int, end: int, api_key: int, api_version
 
 def response_frame(api_key: int, api_version: int, correlation_id: int, body: bytes) -> bytes:
     """Return a whole response frame for this body."""
+    return response_head(api_key, api_version, correlation_id, len(body)) + body
+
+
+def response_head(api_key: int, api_version: int, correlation_id: int, body_size: int) -> bytes:
+    """Return what stands before the body in a response frame."""
     tags = b"\0" if response_header_version(api_key, api_version) == 1 else b""
-    return RESPONSE_HEAD.pack(4 + len(tags) + len(body), correlation_id) + tags + body
+    return RESPONSE_HEAD.pack(4 + len(tags) + body_size, correlation_id) + tags
 
 
 def request_frame(api_key: int, api_version: int, correlation_id: int, client_id: str, body: bytes) -> bytes:

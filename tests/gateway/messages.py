@@ -85,10 +85,10 @@ def response(correlation_id: int, body: bytes, *, flexible: bool = True) -> byte
 # -- requests
 
 
-def metadata(correlation_id: int, client_id: str = "tester") -> bytes:
-    """Return a Metadata request for no topics."""
+def metadata(correlation_id: int, client_id: str = "tester", *, topics: Iterable[str] = ()) -> bytes:
+    """Return a Metadata request for these topics."""
     body = metadata_request.MetadataRequest(
-        topics=(),
+        topics=tuple(metadata_request.MetadataRequestTopic(name=TopicName(each)) for each in topics),
         allow_auto_topic_creation=False,
         include_cluster_authorized_operations=False,
         include_topic_authorized_operations=False,

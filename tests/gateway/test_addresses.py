@@ -1,5 +1,7 @@
 """Clients learn only the gateway's addresses: any node id, from the first answer on, before and after a restart."""
 
+import itertools
+
 import pytest
 import trio
 
@@ -15,9 +17,12 @@ from tests.gateway.scripted_broker import Conversation, scripted_broker
 NODE_IDS = (0, 1, 111, 5000)
 
 
+_TOPICS = itertools.count()
+
+
 async def learn(here: Scene, client: Client, conversation: Conversation, number: int = 2) -> dict[int, tuple[str, int]]:
-    """Ask for Metadata and return the nodes as the client learns them."""
-    await client.send(messages.metadata(number))
+    """Ask for Metadata, for what nobody has just asked, and return the nodes as the client learns them."""
+    await client.send(messages.metadata(number, topics=[f"topic-{next(_TOPICS)}"]))
     await conversation.answer(await conversation.expect_request(), messages.metadata_answer(here.broker.nodes))
     return messages.brokers_in((await client.receive())[1])
 
