@@ -20,7 +20,7 @@ from appliance.remote.client import ControlApi
 from appliance.remote.readiness import Readiness
 from appliance.resources.kinds import Resource
 
-READY_SECONDS = 30.0
+READY_SECONDS = 60.0
 _END_SECONDS = 10.0
 _LOOK_SECONDS = 0.05
 

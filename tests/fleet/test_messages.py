@@ -18,11 +18,14 @@ from appliance.fleet.messages import (
     Move,
     Moved,
     Report,
+    Tidings,
     encoded,
     order_from,
     word_from,
 )
 from appliance.gateway.server import GatewayFacts
+from appliance.policies.positions.hold_fetch import Held
+from appliance.policies.positions.members import News
 from tests.control.editions import NAMES, editions
 
 COUNTS = st.integers(0, 2**40)
@@ -45,6 +48,12 @@ REPORTS = st.builds(
     edition=COUNTS,
     facts=FACTS.map(Facts.of),
     writes=st.dictionaries(NAMES, COUNTS, max_size=3),
+    held=st.dictionaries(
+        NAMES,
+        st.lists(st.builds(Held, NAMES, NAMES, st.dictionaries(NAMES, COUNTS), st.floats(0, 99)), max_size=3).map(
+            tuple
+        ),
+    ),
     faults=st.dictionaries(COUNTS, FAULT_COUNTS, max_size=3),
     answers=COUNTS,
 )
@@ -54,6 +63,16 @@ REPORTS = st.builds(
 @given(editions())
 def test_an_edition_is_the_same_for_the_worker(edition: Edition):
     assert order_from(encoded(Adopt(edition=edition))) == Adopt(edition=edition)
+
+
+NEWS = st.builds(News, st.sampled_from(["heard", "left", "looked"]), st.text(), st.text(), st.text(), st.text())
+
+
+@settings(deadline=None)
+@given(st.dictionaries(NAMES, st.lists(NEWS, max_size=4).map(tuple), max_size=3))
+def test_tidings_are_the_same_for_all_others(news: dict[str, tuple[News, ...]]):
+    tidings = Tidings(news=news)
+    assert word_from(encoded(tidings)) == order_from(encoded(tidings)) == tidings
 
 
 @settings(deadline=None)

@@ -7,7 +7,7 @@ import signal
 import sys
 import tempfile
 from collections.abc import Sequence
-from contextlib import AsyncExitStack
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import get_args
@@ -48,8 +48,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         console.print("[red]no matrix[/]: ", end="")
         console.print(str(error), markup=False, highlight=False, soft_wrap=True)
         return 2
-    except KeyboardInterrupt:
-        console.print("interrupted; nothing was written")
+    except (KeyboardInterrupt, BaseExceptionGroup) as error:
+        if isinstance(error, BaseExceptionGroup) and error.subgroup(KeyboardInterrupt) is None:
+            raise
+        console.print("interrupted; no page was written")
         return 130
     return 0 if all(matrix.passed for matrix in found) else 1
 
@@ -81,53 +83,69 @@ async def _run(options: argparse.Namespace, drivers: Sequence[Driver], console: 
             lab = await stack.enter_async_context(
                 open_lab(plan, kind="apache", directory=directory / "lab", progress=screen.tell)
             )
-            brokers = lab.clusters["clients"].bootstrap
             for listener in options.listener or get_args(Listening):
-                way = Way(Access(",".join(brokers)), frozenset(), frozenset())
-                if options.direct and listener != "plain":
-                    raise NoWayError("the lab's brokers have plain listeners only: say --direct --listener plain")
-                async with AsyncExitStack() as gateway:
-                    matrix = Matrix(
-                        listener=listener,
-                        direct=options.direct,
-                        started=datetime.now(UTC),
-                        versions=versions(lab.versions),
-                        revision=revision(),
-                    )
-                    matrices.append(matrix)
-                    if not options.direct:
-                        screen.tell(f"starting the gateway, {listener}")
-                        try:
-                            way = await gateway.enter_async_context(open_way(listener, brokers, ports, directory))
-                        except NoWayError as error:
-                            matrix.not_run = str(error)
-                            continue
-                    run = Run(
-                        way=way,
-                        truth=Truth(",".join(brokers)),
-                        directory=directory / listener,
-                        label=listener,
-                        tell=screen.client,
-                        jobs=options.jobs,
-                        only=options.check or tuple(Check),
-                    )
-                    screen.results = run.results
-                    matrix.clients = await run.every(drivers)
-                    matrix.minutes = (datetime.now(UTC) - matrix.started).total_seconds() / 60
-                    matrix.complaints = way.complaints
+                matrix = Matrix(
+                    listener=listener,
+                    direct=options.direct,
+                    started=datetime.now(UTC),
+                    versions=versions(lab.versions),
+                    revision=revision(),
+                )
+                opening = _open(options, listener, lab.clusters["clients"].bootstrap, ports, directory)
+                await _fill(matrix, opening, options, drivers, screen, directory / listener)
+                matrices.append(matrix)
+                _keep(matrix)
     for matrix in matrices:
         console.print(table(matrix))
-    _keep(matrices)
     if options.write and not (options.only or options.check or options.direct):
         console.print(f"written: {write(matrices).relative_to(ROOT)}")
     return matrices
 
 
-def _keep(matrices: Sequence[Matrix]) -> None:
+def _open(
+    options: argparse.Namespace, listener: Listening, brokers: Sequence[str], ports: PortLeases, directory: Path
+) -> AbstractAsyncContextManager[Way]:
+    if not options.direct:
+        return open_way(listener, brokers, ports, directory)
+    if listener != "plain":
+        raise NoWayError("the lab's brokers have plain listeners only: say --direct --listener plain")
+    return nullcontext(Way(Access(",".join(brokers)), ",".join(brokers)))
+
+
+async def _fill(
+    matrix: Matrix,
+    opening: AbstractAsyncContextManager[Way],
+    options: argparse.Namespace,
+    drivers: Sequence[Driver],
+    screen: Screen,
+    directory: Path,
+) -> None:
+    """Run all clients before one listener; a listener that there is not is noted."""
+    screen.tell(f"opening the way in, {matrix.listener}")
+    started = trio.current_time()
+    try:
+        async with opening as way:
+            run = Run(
+                way=way,
+                truth=Truth(way.brokers),
+                directory=directory,
+                label=matrix.listener,
+                tell=screen.client,
+                jobs=options.jobs,
+                only=options.check or tuple(Check),
+            )
+            screen.results = run.results
+            matrix.clients = await run.every(drivers)
+            matrix.complaints = way.complaints
+    except NoWayError as error:
+        matrix.not_run = str(error)
+    matrix.minutes = (trio.current_time() - started) / 60
+
+
+def _keep(matrix: Matrix) -> None:
     OUT.mkdir(parents=True, exist_ok=True)
-    for matrix in matrices:
-        name = f"{matrix.listener}{'-direct' if matrix.direct else ''}.json"
-        (OUT / name).write_text(matrix.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    name = f"{matrix.listener}{'-direct' if matrix.direct else ''}.json"
+    (OUT / name).write_text(matrix.model_dump_json(indent=2) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -30,7 +30,7 @@ class CheckFailedError(Exception):
 
 
 class Running:
-    """A client at work. `tally` counts what it told; lines are read once, as they come."""
+    """A client at work. What it told can be read while it runs and after its end; each line is read once."""
 
     def __init__(self, driver: Driver, process: GuardedProcess, output: Path) -> None:
         self._driver = driver

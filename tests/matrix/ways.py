@@ -34,11 +34,18 @@ class Way:
     """Where clients go in, and which ports tell what."""
 
     access: Access
-    doors: frozenset[int]
-    """Ports of the gateway's; empty where the clients go around it."""
-    forbidden: frozenset[int]
-    """Ports of brokers that no client may be seen at."""
+    brokers: str
+    """The brokers' own addresses, comma-separated: nobody but the truth is told them."""
+    doors: frozenset[int] = frozenset()
+    """The gateway's ports; none where the clients go around it."""
     log: Path | None = None
+    """The gateway's."""
+
+    @property
+    def forbidden(self) -> frozenset[int]:
+        """Ports of brokers, which no client may be seen at; none where the clients go around the gateway."""
+        ports = frozenset(int(each.rpartition(":")[2]) for each in self.brokers.split(","))
+        return ports if self.doors else frozenset()
 
     @property
     def complaints(self) -> list[str]:
@@ -54,11 +61,6 @@ class Way:
                 kinds[line[:200]] += 1
                 within = False
         return [f"{kind} ({count} times)" for kind, count in kinds.most_common()]
-
-
-def ports_of(brokers: Sequence[str]) -> frozenset[int]:
-    """Return the ports of addresses."""
-    return frozenset(int(each.rpartition(":")[2]) for each in brokers)
 
 
 @asynccontextmanager
@@ -78,7 +80,7 @@ async def open_way(
         declared.write_text(await _resources(brokers, bootstrap, security, folder), encoding="utf-8")
         what = ["-f", str(declared), "--api", "127.0.0.1:0"]
     async with _serving([*_TIDEGATE, "serve", *what], folder) as log:
-        yield Way(Access(bootstrap, security), frozenset(range(port, port + _NODES)), ports_of(brokers), log)
+        yield Way(Access(bootstrap, security), ",".join(brokers), frozenset(range(port, port + _NODES)), log)
 
 
 async def _security(folder: Path) -> Security:

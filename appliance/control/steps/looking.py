@@ -16,7 +16,9 @@ async def look(run: Run) -> None:
     await run.data_path.refresh()
     run.findings = await preflight(switchover, run.source_view, run.target_view, run.gauge, run.parts(), run.without)
     switchover.plan = plan = run.findings.plan
-    if not plan.problems:
+    if not plan.problems and (
+        switchover.mode == "planned" or switchover.dry_run
+    ):  # else nobody has the time to read it
         switchover.plan = plan = replace(plan, findings=(*plan.findings, *await _about_positions(run)))
     if plan.problems:
         switchover.enter("rolled-back", f"preflight: {'; '.join(plan.problems)}; nothing was changed")

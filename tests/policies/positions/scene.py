@@ -212,12 +212,13 @@ def switching(lab: BlockingLab, folder: Path, topic: str, spec: str = "", *, wor
         yield here
 
 
-def mirrored_while_read(here: Switching, reader: Reader, kind: str) -> None:
-    """Let the reader read all there is on the primary; the standby has it too, and the group's offset."""
+def mirrored_while_read(here: Switching, reader: Reader, kind: str, *, commits: bool = True) -> None:
+    """Let the reader read all there is on the primary; the standby has it too, and (`commits`) the group's offset."""
     if kind == "assign":
         reader.read(lambda values: len(values) == BEFORE)
     else:
-        here.commit(here.standby, BEFORE - AHEAD)
+        if commits:
+            here.commit(here.standby, BEFORE - AHEAD)
         reader.read_all(QUIET)  # the group begins at the end: it is a member when nothing more comes
     since = [f"R{BEFORE + number}" for number in range(SINCE)]
     write(here.primary, here.topic, since)

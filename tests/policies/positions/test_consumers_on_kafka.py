@@ -34,6 +34,26 @@ def test_a_group_reads_each_new_record_once_and_in_order(
     assert result.redelivered <= SINCE, "more than what was not committed on the standby"
 
 
+def test_a_group_that_is_refused_for_a_while_reads_each_new_record_once_all_the_same(
+    two_clusters: BlockingLab, tmp_path: Path, fresh_name: str
+):
+    """The hold ends long before the group is ready; NOT_LEADER_OR_FOLLOWER keeps the library asking."""
+    result = after_the_switch(two_clusters, tmp_path, fresh_name, "classic", "hold_fetch: {up_to: 300ms}")
+    assert (result.skipped, result.twice, result.out_of_order) == (0, 0, 0)
+
+
+@pytest.mark.parametrize("kind", ["classic", "consumer"])
+def test_a_group_without_offsets_on_the_standby_begins_where_the_log_ended_at_the_switch(
+    two_clusters: BlockingLab, tmp_path: Path, fresh_name: str, kind: str
+):
+    """By its own policy, latest, it would skip what is written before it has joined."""
+    with switching(two_clusters, tmp_path, fresh_name, "positions: latest") as here, here.reader(kind) as reader:
+        mirrored_while_read(here, reader, kind, commits=False)
+        here.switch("standby")
+        write(here.bootstrap, here.topic, NEWS)
+        assert reader.read(lambda values: NEWS[-1] in values) == NEWS
+
+
 def test_without_the_hold_a_classic_group_reads_out_of_order_and_twice(
     two_clusters: BlockingLab, tmp_path: Path, fresh_name: str
 ):

@@ -74,11 +74,13 @@ public final class Client {
         Given.tell("acked", "value", value, "partition", place.partition(), "offset", place.offset());
     }
 
+    /** A producer that has failed for good throws: it is replaced, as an application would. */
     private void produce() throws Exception {
         Map<String, ?> own = Map.of("enable.idempotence", given.is("idempotent"), "acks", "all", "linger.ms", 5);
-        try (KafkaProducer<String, String> producer = producer(own)) {
-            for (int number = 0; given.more(number); number++) {
-                String value = given.text("prefix") + "-" + number;
+        KafkaProducer<String, String> producer = producer(own);
+        for (int number = 0; given.more(number); number++) {
+            String value = given.text("prefix") + "-" + number;
+            try {
                 producer.send(record(number, value), (place, error) -> {
                     if (error == null) {
                         acked(value, place);
@@ -86,9 +88,14 @@ public final class Client {
                         Given.tell("failed", "value", value, "text", error.toString());
                     }
                 });
-                Thread.sleep(given.number("pace"));
+            } catch (KafkaException error) {
+                Given.tell("failed", "value", value, "text", error.toString());
+                producer.close(Duration.ZERO);
+                producer = producer(own);
             }
+            Thread.sleep(given.number("pace"));
         }
+        producer.close();
     }
 
     /** Transactions of ten records without end; an aborted one is told as failed and not tried again. */

@@ -63,7 +63,7 @@ export async function produce (send) {
   for (let number = 0; more(number); number++) {
     const each = record(number)
     try {
-      tell('acked', { value: each.value, ...await send(each) })
+      tell('acked', { value: each.value, ...await send({ ...each }) }) // a library may change what it is given
     } catch (error) {
       tell('failed', { value: each.value, text: String(error) })
     }
@@ -85,7 +85,7 @@ export async function produceTransactions (open, close) {
       transaction = await producer.begin()
       const places = []
       for (const each of records) {
-        places.push(await transaction.send(each))
+        places.push(await transaction.send({ ...each })) // a library may change what it is given
         if (given.pace) await pause(given.pace)
       }
       await transaction.commit()

@@ -52,12 +52,21 @@ def report(error: KafkaError | None, message: Message) -> None:
 
 
 def produce(given: argparse.Namespace, stop: Stop) -> None:
-    """Write `count` records, or without end."""
-    producer = Producer({**settings(given), "enable.idempotence": given.idempotent, "linger.ms": 5})
+    """Write `count` records, or without end; a producer that has failed for good is replaced, as applications do."""
+    own = {"enable.idempotence": given.idempotent, "linger.ms": 5}
+    producer = Producer({**settings(given), **own})
     number = 0
     while not stop and (number < given.count or not given.count):
         value = f"{given.prefix}-{number}"
-        producer.produce(given.topic, value, key=key_of(number), on_delivery=report)
+        try:
+            producer.produce(given.topic, value, key=key_of(number), on_delivery=report)
+        except BufferError:
+            producer.poll(0.1)
+            continue
+        except KafkaException as error:
+            tell("failed", value=value, text=str(error))
+            producer.flush(0)  # what is still queued is reported
+            producer = Producer({**settings(given), **own})
         producer.poll(given.pace / 1000)
         number += 1
     if producer.flush(SECONDS):
