@@ -61,6 +61,9 @@ def start(
     finish_transactions: Annotated[
         str, typer.Option("--finish-transactions", help="How long open transactions have before they are aborted.")
     ] = "5s",
+    leave_transactions: Annotated[
+        bool, typer.Option("--leave-transactions", help="Do not abort those: they may be others' on the same cluster.")
+    ] = False,
     sync_groups: Annotated[
         str, typer.Option("--sync-groups", help="How long the groups' offsets are waited for on the target.")
     ] = "5s",
@@ -88,6 +91,7 @@ def start(
         hold=_seconds("--hold", hold),
         refuse=_seconds("--refuse", refuse),
         finish_transactions=_seconds("--finish-transactions", finish_transactions),
+        leave_transactions=leave_transactions,
         sync_groups=_seconds("--sync-groups", sync_groups),
         dry_run=dry_run,
         leave_records_behind=leave_records_behind,

@@ -194,14 +194,16 @@ def _transactions(transactions: Sequence[Any] | None, switchover: Switchover) ->
         return []
     ids = ", ".join(each.transactional_id for each in transactions[:5])
     more = f" and {len(transactions) - 5} more" if len(transactions) > 5 else ""
+    order = switchover.order
+    fate = "left open, and lost for producers that move" if order.leave_transactions else "aborted, whoever's they are"
     return [
         Finding(
             "warns",
             f"cluster {switchover.source}",
             "no transaction under way",
             f"{len(transactions)}: {ids}{more}",
-            f"those that do not end within {switchover.order.finish_transactions:g}s are aborted, and what they wrote "
-            "is replicated though it was never committed unless the replication reads committed records only",
+            f"those that do not end within {order.finish_transactions:g}s are {fate}; what they wrote is replicated "
+            "though it was never committed, unless the replication reads committed records only",
         )
     ]
 

@@ -107,6 +107,8 @@ class Order(BaseModel):
     """How long they are then refused with a retriable error, before it is all rolled back."""
     finish_transactions: float = 5.0
     """How long open transactions have to end, before they are aborted."""
+    leave_transactions: bool = False
+    """Do not abort them: they may be those of others on the same cluster."""
     sync_groups: float = 5.0
     """How long groups' offsets are waited for."""
     dry_run: bool = False

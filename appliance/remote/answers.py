@@ -116,6 +116,8 @@ class SwitchoverRequest(BaseModel):
     the clients' delivery timeout (120s in Java)."""
     finish_transactions: Duration = Field(default=5.0, ge=0, le=300, json_schema_extra={"default": "5s"})
     """How long open transactions have to end; what is open then is aborted."""
+    leave_transactions: bool = False
+    """Leave what is open then as it is: on a cluster with other users those may be theirs."""
     sync_groups: Duration = Field(default=5.0, ge=0, le=300, json_schema_extra={"default": "5s"})
     """How long the groups' committed offsets are waited for on the target."""
     dry_run: bool = False

@@ -98,6 +98,18 @@ async def test_transactions_that_take_too_long_are_aborted(world: World, autojum
     assert fences(world)[1:3] == ["ending ['shop-1']", "ending []"]
 
 
+async def test_transactions_of_others_can_be_left_alone(world: World, autojump_clock: MockClock):
+    primary = world.cluster("primary")
+    primary.transactions = {"others": "Ongoing"}
+    async with running_plane(world) as plane:
+        switchover = plane.start_switchover("orders", "standby", finish_transactions=2.0, leave_transactions=True)
+        await until(lambda: switchover.over)
+    assert (switchover.state, switchover.aborted, primary.fenced_ids) == ("done", [], [])
+    assert switchover.history[1].detail == "1 were open, 1 still are and are left so: whoever moves loses them"
+    assert switchover.plan is not None
+    assert "left open, and lost for producers that move" in switchover.plan.notes[0]
+
+
 async def test_a_transaction_that_began_under_the_fence_ends_too(world: World, autojump_clock: MockClock):
     primary = world.cluster("primary")
     async with running_plane(world) as plane:

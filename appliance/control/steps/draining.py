@@ -41,6 +41,8 @@ async def _answers(run: Run) -> None:
 
 async def _stragglers(run: Run) -> None:
     """A transaction that began while the fence came down was not seen before: it too has to end."""
+    if run.switchover.order.leave_transactions:
+        return
     while run.found.transactions_known and (left := await run.both[0].open_transactions()):
         await settle(run, left)
         run.set_fence(holding(run))

@@ -28,7 +28,7 @@ async def finish_transactions(run: Run) -> None:
 
 
 async def settle(run: Run, left: Sequence[OpenTransaction]) -> None:
-    """Bring these transactions to their end; nothing is open when this returns."""
+    """Bring these transactions to their end; nothing is open when this returns, unless it was to be left so."""
     switchover, source = run.switchover, run.both[0]
     first, passing, ended = len(left), frozenset[str](), frozenset[str]()
     with trio.move_on_after(switchover.order.finish_transactions):
@@ -44,6 +44,9 @@ async def settle(run: Run, left: Sequence[OpenTransaction]) -> None:
             switchover.say(f"{len(left)} open")
             await trio.sleep(EVERY)
             left = await source.open_transactions()
+    if left and switchover.order.leave_transactions:
+        switchover.say(f"{first} were open, {len(left)} still are and are left so: whoever moves loses them")
+        return
     if left:
         left = await _abort(run, left)
     aborted = f", {len(switchover.aborted)} aborted" if switchover.aborted else ""
