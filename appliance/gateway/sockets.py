@@ -6,6 +6,8 @@ these functions try first and wait only on EAGAIN; whoever loops over them must 
 
 from __future__ import annotations
 
+import errno
+import ipaddress
 import os
 import socket
 import struct
@@ -56,15 +58,46 @@ def send_nowait(sock: socket.socket, pieces: Sequence[Buffer]) -> Sequence[Buffe
 
 async def connect(host: str, port: int, *, seconds: float) -> socket.socket:
     """Open a connection. Raises OSError (TimeoutError after `seconds`)."""
+    family = _family_of(host)
     with trio.move_on_after(seconds) as scope:
-        try:
-            stream = await trio.open_tcp_stream(host, port)
-        except OSError as error:
-            raise _reason(error) from error
+        sock = await (_connect_by_name(host, port) if family is None else _connect_straight(family, host, port))
     if scope.cancelled_caught:
         raise TimeoutError(f"no connection within {seconds:g} s")
-    sock = _plain(stream.socket)
     tune(sock)
+    return sock
+
+
+def _family_of(host: str) -> socket.AddressFamily | None:
+    """Return the family of an address; None for a name."""
+    try:
+        return socket.AF_INET6 if ipaddress.ip_address(host).version == 6 else socket.AF_INET
+    except ValueError:
+        return None
+
+
+async def _connect_by_name(host: str, port: int) -> socket.socket:
+    try:
+        stream = await trio.open_tcp_stream(host, port)
+    except OSError as error:
+        raise _reason(error) from error
+    return _plain(stream.socket)
+
+
+async def _connect_straight(family: socket.AddressFamily, host: str, port: int) -> socket.socket:
+    """Connect to an address: with one there is nothing to look up and no race to hold, which is most of what trio does
+    for a connection, and after a failover a thousand clients want one at once."""
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        sock.setblocking(False)
+        code = sock.connect_ex((host, port))
+        if code == errno.EINPROGRESS:
+            await trio.lowlevel.wait_writable(sock)
+            code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        if code:
+            raise OSError(code, os.strerror(code))
+    except BaseException:
+        sock.close()
+        raise
     return sock
 
 
