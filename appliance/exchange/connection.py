@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from appliance.exchange.addresses import Advertise
 from appliance.exchange.ledger import Ledger
 from appliance.exchange.limits import Limits
+from appliance.exchange.meters import ApiMeters, Metering
 from appliance.exchange.route import Route
 from appliance.exchange.topology import Knowledge
 
@@ -23,8 +24,12 @@ class Connection:
     asks: bool = False
     """It is the gateway that asks who the client is: SASL requests are for it (`Then.AUTHENTICATE`)."""
 
+    meters: ApiMeters = field(default_factory=ApiMeters)
+    """Of the virtual cluster."""
+
     def __post_init__(self) -> None:
-        self.ledger = Ledger()
+        self.metering = Metering(self.meters)
+        self.ledger = Ledger(self.metering)
         self.expired = False
         """The client must authenticate again before anything else (KIP-368)."""
         self.reserved = False

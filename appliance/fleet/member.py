@@ -10,6 +10,7 @@ import trio
 
 from appliance.control.datapath import WorkerFacts
 from appliance.control.edition import Edition
+from appliance.exchange.measures import Measures
 from appliance.fleet.link import Link
 from appliance.fleet.messages import Adopt, Count, Order, Report, Word, encoded, word_from
 from appliance.fleet.ordinals import SharedOrdinal
@@ -27,6 +28,8 @@ class Member:
         self.sent = 0
         """Version of the last edition that it was sent; 0: none, it will be sent the newest."""
         self.report: Report | None = None
+        self.measures = Measures()
+        """As it last told them."""
         self.reported_at: float | None = None
         """When its doors were open for the first time."""
         self.silent = 0
@@ -66,7 +69,10 @@ class Member:
             return WorkerFacts(self.number, None, 0, 0, 0.0, self.restarts)
         connections = self.report.facts.counted().total() if self.report is not None else 0
         uptime = now - self._started_at
-        return WorkerFacts(self.number, self.process.pid, self.edition, connections, uptime, self.restarts)
+        silence = max(float(self.silent), self.report.silence if self.report is not None else 0.0)
+        return WorkerFacts(
+            self.number, self.process.pid, self.edition, connections, uptime, self.restarts, silence=silence
+        )
 
     async def speak(self) -> None:
         """Send what there is to send, until cancelled or the worker is gone."""

@@ -69,7 +69,8 @@ class Worker:
         self._armoury = Armoury(arm, self._counts)
         feed = SnapshotFeed()
         self._maker = SnapshotMaker(standard_interceptors, self._armoury, shared_doors=True)
-        self._served = OneProcess(Gateway(feed), feed, self._maker, trio.current_time)
+        self._gateway = Gateway(feed)
+        self._served = OneProcess(self._gateway, feed, self._maker, trio.current_time)
         self._heard = 0
         self._lapses: dict[int, float] = {}
         self._lapses_changed = trio.Event()
@@ -111,9 +112,9 @@ class Worker:
             case Adopt(edition=edition, disguise=disguise):
                 self._maker.disguise_as(bytes.fromhex(disguise))
                 await self._adopt(edition, nursery)
-            case Ask(number=number):
+            case Ask(number=number, measures=measures):
                 self._heard = number
-                self._report()
+                self._report(measures=measures)
             case Move() as move:
                 nursery.start_soon(self._move, move)
             case Drain(seconds=seconds):
@@ -171,7 +172,7 @@ class Worker:
             if not self._words.statistics().current_buffer_used:
                 self._report()
 
-    def _report(self) -> None:
+    def _report(self, *, measures: bool = False) -> None:
         served = self._served
         self._say(
             Report(
@@ -180,6 +181,8 @@ class Worker:
                 writes={name: served.writes_in_flight(name) for name in served.edition.virtual_clusters},
                 faults=self._armoury.counts(),
                 answers=self._heard,
+                silence=self._gateway.silence,
+                measures=self._gateway.measures() if measures else None,
             )
         )
 
