@@ -1,27 +1,17 @@
-"""Is it alive, is it ready, how is everything?"""
+"""How is everything?"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Literal
-
 from fastapi import APIRouter
-from fastapi.responses import JSONResponse
-from pydantic import BaseModel
 
-from appliance.api.problems import problem
 from appliance.api.views import status_answer
 from appliance.control.datapath import DataPath
 from appliance.control.plane import ControlPlane
 from appliance.remote.answers import StatusAnswer
 
 
-class Fine(BaseModel):
-    status: Literal["ok"] = "ok"
-
-
-def health_routes(plane: ControlPlane, data_path: DataPath, ready: Callable[[], bool]) -> APIRouter:
-    """Return status and the probes; `ready` tells whether all doors are open."""
+def health_routes(plane: ControlPlane, data_path: DataPath) -> APIRouter:
+    """Return the status."""
     router = APIRouter(tags=["status"])
 
     @router.get("/v1/status", operation_id="status")
@@ -30,15 +20,5 @@ def health_routes(plane: ControlPlane, data_path: DataPath, ready: Callable[[], 
         await data_path.refresh()
         writes = {name: data_path.writes_in_flight(name) for name in plane.catalogue.virtual_clusters}
         return status_answer(plane, data_path.facts(), writes, data_path.workers())
-
-    @router.get("/livez", operation_id="livez")
-    async def livez() -> Fine:
-        """Return 200 while the event loop turns."""
-        return Fine()
-
-    @router.get("/readyz", operation_id="readyz", response_model=Fine, responses={503: {"description": "not yet"}})
-    async def readyz() -> Fine | JSONResponse:
-        """Return 200 once all doors are open."""
-        return Fine() if ready() else problem(503, "the doors are not open yet")
 
     return router

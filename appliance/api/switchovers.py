@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 
+from appliance.api.audited import note
 from appliance.api.views import switchover_answer
 from appliance.control.errors import UnknownError
 from appliance.control.plane import ControlPlane
@@ -17,8 +18,9 @@ def switchover_routes(plane: ControlPlane) -> APIRouter:
     router = APIRouter(tags=["switchover"])
 
     @router.post(PATH, operation_id="startSwitchover", status_code=202)
-    async def start(name: str, request: SwitchoverRequest) -> SwitchoverAnswer:
+    async def start(name: str, request: SwitchoverRequest, http: Request) -> SwitchoverAnswer:
         """Start a switchover; follow it with GET of the same path. Over at once when `to` serves already."""
+        note(http, to=request.to, mode=request.mode, dry_run=request.dry_run)
         switchover = plane.start_switchover(
             name,
             request.to,

@@ -1,6 +1,6 @@
 """A worker: a gateway that serves by the editions that come over its link.
 
-    python -m appliance.fleet.worker [--verbose] [--drain SECONDS] LINK NUMBER SUPERVISOR
+    python -m appliance.fleet.worker [--verbose] [--log-format text|json] [--drain SECONDS] LINK NUMBER SUPERVISOR
 
 LINK is the descriptor of its end of the link, SUPERVISOR the pid of whoever has the other. It ends when it is told to
 drain, by SIGTERM as if it had been told, and when the link breaks: its supervisor is dead, and nobody could steer it.
@@ -44,6 +44,7 @@ from appliance.fleet.ordinals import SharedOrdinal
 from appliance.fleet.process import end_with
 from appliance.gateway.errors import ClusterUnreachable, GatewayError
 from appliance.gateway.feed import SnapshotFeed
+from appliance.gateway.logs import LogFormat, write_logs
 from appliance.gateway.server import Gateway
 from appliance.policies.standard import standard_interceptors
 
@@ -220,15 +221,13 @@ def main() -> int:
     """Run a worker as the arguments say; return its exit status."""
     parser = argparse.ArgumentParser(prog="appliance.fleet.worker", description="A worker; `tidegate serve` starts it.")
     parser.add_argument("--verbose", action="store_true")
+    parser.add_argument("--log-format", type=LogFormat, default=LogFormat.TEXT)
     parser.add_argument("--drain", type=float, default=10.0)
     parser.add_argument("link", type=int)
     parser.add_argument("number", type=int)
     parser.add_argument("supervisor", type=int)
     options = parser.parse_args()
-    logging.basicConfig(
-        level=logging.DEBUG if options.verbose else logging.INFO,
-        format=f"%(asctime)s %(levelname)-7s worker {options.number}: %(message)s",
-    )
+    write_logs(options.log_format, verbose=options.verbose, worker=options.number)
     if not end_with(options.supervisor):
         return 1
     return trio.run(_run, options.link, options.drain)

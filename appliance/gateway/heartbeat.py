@@ -7,6 +7,7 @@ an eventfd once a second, and the reactor notes when it heard it: silence means 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 
 import trio
 
@@ -16,16 +17,17 @@ _SECONDS = 1.0
 
 
 class Heartbeat:
-    """Of one reactor, in its clock."""
+    """Of one reactor, by its clock where no other is given."""
 
-    def __init__(self, reactor: Reactor) -> None:
+    def __init__(self, reactor: Reactor, clock: Callable[[], float] | None = None) -> None:
         self._reactor = reactor
-        self._heard_at = reactor.clock()
+        self._clock = clock or reactor.clock
+        self._heard_at = self._clock()
 
     @property
     def silence(self) -> float:
         """Seconds since the last beat; little more than one where all is well, and until it runs since it was made."""
-        return self._reactor.clock() - self._heard_at
+        return self._clock() - self._heard_at
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Beat until cancelled."""
@@ -33,7 +35,7 @@ class Heartbeat:
 
         def heard(_: int) -> None:
             os.eventfd_read(bell)
-            self._heard_at = self._reactor.clock()
+            self._heard_at = self._clock()
 
         self._reactor.watch(bell, READ, heard)
         try:
