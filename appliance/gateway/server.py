@@ -125,7 +125,7 @@ class Gateway:
     async def _serve(self, task_status: trio.TaskStatus[None]) -> None:
         async with trio.open_nursery() as nursery:
             await nursery.start(self._reactor.run)
-            nursery.start_soon(self._heartbeat.run)
+            await nursery.start(self._heartbeat.run)
             self._doors = Doors(nursery, self._serve_client, self._pause_before_next)
             snapshot = self._feed.current
             for door in snapshot.doors:
