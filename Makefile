@@ -3,13 +3,16 @@ PYTHON   ?= python3
 SCENARIO ?= scenarios/planned-switch.yaml
 LAB      ?= auto
 OUT      ?= reports/out
+MINUTES  ?= 60
 FRAMES   ?= 1000000
 SEED     ?=
+WORKERS  ?= 1
 BIN      := .venv/bin
 STAMP    := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock lint format test drill bench fuzz clean
+
+.PHONY: help setup lock lint format test drill bench clients soak fuzz clean
 
 help: ## list what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -41,11 +44,17 @@ format: $(STAMP) ## let ruff mend what it can
 test: $(STAMP) ## all tests, real Kafka included
 	$(BIN)/pytest $(PYTEST)
 
-drill: $(STAMP) ## run SCENARIO=... on LAB=auto|apache|embedded|docker
-	$(BIN)/tidegate drill run $(SCENARIO) --lab $(LAB) --out $(OUT)
+drill: $(STAMP) ## run SCENARIO=... on LAB=auto|apache|embedded|docker, with WORKERS=N
+	$(BIN)/tidegate drill run $(SCENARIO) --lab $(LAB) --out $(OUT) --workers $(WORKERS)
 
-bench: $(STAMP) ## direct, bare relay and gateway side by side
-	$(BIN)/python -m tests.bench
+bench: $(STAMP) ## direct, bare relay, gateway and PEERS="NAME=PATH ..." side by side
+	$(BIN)/python -m tests.bench $(foreach peer,$(PEERS),--peer $(peer))
+
+soak: $(STAMP) ## mixed load for MINUTES=60: flat memory, nothing lost or doubled
+	$(BIN)/python -m tests.soak --minutes $(MINUTES)
+
+clients: $(STAMP) ## every client through the gateway; toolchains that are missing are said
+	$(BIN)/python -m tests.matrix
 
 fuzz: $(STAMP) ## FRAMES=1000000 damaged frames and handshakes; SEED=... repeats a run
 	$(BIN)/python -m tests.fuzz --frames $(FRAMES) $(if $(SEED),--seed $(SEED))

@@ -52,10 +52,10 @@ class Exposition(Collector):
         yield _family(metrics.SERVING, [(each, 1) for each in serving.items()])
         yield _family(metrics.FENCED, [((name,), plane.is_fenced(name)) for name in names])
         yield _family(metrics.WRITES, [((name,), self._data_path.writes_in_flight(name)) for name in names])
-        switchovers = [each for each in map(plane.switchover, names) if each is not None]
+        switchovers = [(name, each.state) for name in names if (each := plane.switchover(name)) is not None]
         yield _family(
             metrics.SWITCHOVER,
-            [((each.virtual_cluster, state), each.state == state) for each in switchovers for state in get_args(State)],
+            [((name, state), now == state) for name, now in switchovers for state in get_args(State)],
         )
         known = {name: facts.clusters.get(name, (None, {}))[0] is not None for name in serving.values()}
         yield _family(metrics.CLUSTER, [((name,), is_known) for name, is_known in known.items()])

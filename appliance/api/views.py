@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from appliance import __version__
 from appliance.control.armoury import FaultCounts
 from appliance.control.datapath import WorkerFacts
+from appliance.control.failover_watch import Watch
 from appliance.control.faults import LiveFault
 from appliance.control.plane import ControlPlane
 from appliance.control.switchover import Switchover
@@ -15,11 +16,16 @@ from appliance.remote.answers import (
     ClusterStatus,
     FaultAnswer,
     FaultStatus,
+    HeldFetch,
     ListenerStatus,
     LiveFaultStatus,
+    PolicyAnswer,
+    PolicyEventAnswer,
+    PolicyStatus,
     StatusAnswer,
     SwitchoverAnswer,
     VirtualClusterStatus,
+    WatchedCluster,
     WorkerStatus,
 )
 from appliance.resources.envelope import parse_address
@@ -67,7 +73,11 @@ def status_answer(
                 fenced=plane.is_fenced(name),
                 connections=per_virtual_cluster.get(name, 0),
                 writes_in_flight=writes_in_flight.get(name, 0),
+                fence=plane.fence_of(name).state,
                 switchover=switchover.state if switchover else None,
+                switchover_id=switchover.id if switchover else None,
+                switchover_detail=switchover.detail if switchover else "",
+                held=[HeldFetch.model_validate(each, from_attributes=True) for each in plane.held_fetches(name)],
             )
         )
     return StatusAnswer(
@@ -79,6 +89,7 @@ def status_answer(
         clusters=[_cluster(name, facts, per_cluster.get(name, 0)) for name in catalogue.clusters],
         listeners=[_listener(each, plane, facts) for each in catalogue.listeners.values()],
         faults=[_live_fault(each, plane.fault_counts(each)) for each in plane.faults.alive()],
+        policies=[policy_status(watch) for watch in plane.failover.all()],
     )
 
 
@@ -91,6 +102,33 @@ def _worker(facts: WorkerFacts) -> WorkerStatus:
         uptime=format_duration(round(facts.uptime)),
         restarts=facts.restarts,
     )
+
+
+def policy_status(watch: Watch) -> PolicyStatus:
+    """Return what a failover policy thinks."""
+    spec = watch.policy.spec
+    return PolicyStatus(
+        name=watch.policy.name,
+        cluster=spec.cluster,
+        decision=watch.decision.action,
+        why=watch.decision.why,
+        clusters=[
+            WatchedCluster(
+                name=name,
+                standing=health.standing,
+                failure=health.failure,
+                exposure=None if name == spec.cluster else watch.exposure(name),
+                lacks="" if name == spec.cluster else watch.lacks(name),
+            )
+            for name, health in watch.health.items()
+        ],
+    )
+
+
+def policy_answer(watch: Watch) -> PolicyAnswer:
+    """Return what a failover policy thinks, and what it saw and did."""
+    events = [PolicyEventAnswer(at=each.at, text=each.text) for each in watch.events]
+    return PolicyAnswer(**dict(policy_status(watch)), events=events)
 
 
 def _cluster(name: str, facts: GatewayFacts, connections: int) -> ClusterStatus:

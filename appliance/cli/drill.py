@@ -25,11 +25,14 @@ _File = Annotated[Path, typer.Argument(help="The scenario's YAML file.", metavar
 _Files = Annotated[list[Path], typer.Argument(help="Scenarios' YAML files.", metavar="FILE...", show_default=False)]
 _Lab = Annotated[Choice, typer.Option(help="auto: apache, or embedded where Kafka's jars cannot be had.")]
 _Out = Annotated[Path, typer.Option(help="Where runs are kept: DIR/<scenario>/<start>/.", metavar="DIR")]
+_Workers = Annotated[int, typer.Option(help="Processes that the gateway serves in.", metavar="N", min=1)]
 _Seed = Annotated[int | None, typer.Option(help="Replaces the scenario's seed.", show_default=False)]
 
 
 @app.command()
-def run(file: _File, lab: _Lab = "auto", out: _Out = Path("reports/out"), seed: _Seed = None) -> None:
+def run(
+    file: _File, lab: _Lab = "auto", out: _Out = Path("reports/out"), seed: _Seed = None, workers: _Workers = 1
+) -> None:
     """Run a scenario on a lab of its own, judge it, write the report.
 
     Ends with 0 if it passed, 1 if an objective was missed, 2 for an invalid scenario, 3 if it proves nothing,
@@ -39,7 +42,7 @@ def run(file: _File, lab: _Lab = "auto", out: _Out = Path("reports/out"), seed: 
     scenario, text = _load(file)
     screen = screen_for(console, scenario.title)
     with screen:
-        summary = trio.run(_run, scenario, text, lab, out, seed, screen)
+        summary = trio.run(_run, scenario, text, lab, out, seed, workers, screen)
     show_result(console, summary, screen.directory, file)
     raise typer.Exit(summary.exit_code)
 
@@ -70,12 +73,21 @@ def _load(file: Path) -> tuple[Scenario, str]:
         raise typer.Exit(ExitCode.INVALID) from None
 
 
-async def _run(scenario: Scenario, text: str, lab: Choice, out: Path, seed: int | None, screen: Screen) -> Summary:
+async def _run(
+    scenario: Scenario, text: str, lab: Choice, out: Path, seed: int | None, workers: int, screen: Screen
+) -> Summary:
     interruption = Interruption()
     async with trio.open_nursery() as nursery:
         await nursery.start(_listen, interruption, screen)
         summary = await run_drill(
-            scenario, text, lab_kind=lab, out=out, seed=seed, progress=screen, interruption=interruption
+            scenario,
+            text,
+            lab_kind=lab,
+            out=out,
+            seed=seed,
+            progress=screen,
+            interruption=interruption,
+            workers=workers,
         )
         nursery.cancel_scope.cancel()
     return summary

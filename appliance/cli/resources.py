@@ -20,14 +20,16 @@ from appliance.remote.client import ControlApi
 from appliance.remote.errors import RefusedError
 from appliance.resources.cluster import Cluster
 from appliance.resources.documents import load_resources
+from appliance.resources.failover_policy import FailoverPolicy
 from appliance.resources.fault import Fault
 from appliance.resources.kinds import Resource
 from appliance.resources.listener import Listener
+from appliance.resources.token_revocation import TokenRevocation
 from appliance.resources.units import format_duration
 from appliance.resources.user import User
 from appliance.resources.virtual_cluster import VirtualCluster
 
-_ORDER = ("User", "TokenRevocation", "Cluster", "VirtualCluster", "Listener", "Fault")
+_ORDER = ("User", "TokenRevocation", "Cluster", "VirtualCluster", "Listener", "FailoverPolicy", "Fault")
 """What is referred to comes before what refers to it."""
 
 
@@ -72,7 +74,10 @@ def apply(
 
 def get(
     kind: Annotated[
-        str, typer.Argument(help="clusters, listeners, virtualclusters, users, tokenrevocations or faults.")
+        str,
+        typer.Argument(
+            help="clusters, listeners, virtualclusters, users, tokenrevocations, failoverpolicies or faults."
+        ),
     ],
     name: Annotated[str | None, typer.Argument(help="One of them; all where absent.")] = None,
     output: Annotated[Output, typer.Option("--output", "-o", help="How to write them.")] = Output.TABLE,
@@ -100,7 +105,10 @@ def get(
 
 
 def delete(
-    kind: Annotated[str, typer.Argument(help="cluster, listener, virtualcluster, user, tokenrevocation or fault.")],
+    kind: Annotated[
+        str,
+        typer.Argument(help="cluster, listener, virtualcluster, user, tokenrevocation, failoverpolicy or fault."),
+    ],
     name: Annotated[str | None, typer.Argument(help="Which one.")] = None,
     every: Annotated[bool, typer.Option("--all", help="Only for faults: end all of them at once.")] = False,
     api: ApiOption = DEFAULT_API,
@@ -153,6 +161,15 @@ def _row(resource: Resource | FaultAnswer) -> dict[str, str]:
                 "STANDBYS": standbys,
                 "REPLICATION": spec.replication,
             }
+        case FailoverPolicy(spec=policy):
+            return {
+                "NAME": resource.name,
+                "CLUSTER": policy.cluster,
+                "TO": ",".join(policy.to),
+                "ACTION": policy.action,
+                "RPO": format_duration(policy.rpo),
+                "HOLD DOWN": format_duration(policy.hold_down),
+            }
         case User(spec=spec):
             return {
                 "NAME": resource.name,
@@ -160,6 +177,14 @@ def _row(resource: Resource | FaultAnswer) -> dict[str, str]:
                 "ENABLED": "yes" if spec.enabled else "no",
                 "MECHANISMS": ",".join((*sorted(spec.scram), *(["PLAIN"] if spec.scram or spec.scrypt else []))) or "-",
                 "GROUPS": ",".join(spec.groups) or "-",
+            }
+        case TokenRevocation(spec=spec):
+            return {
+                "NAME": resource.name,
+                "JTI": spec.jti or "-",
+                "SUBJECT": spec.subject or "-",
+                "ISSUED BEFORE": spec.issued_before.isoformat() if spec.issued_before else "-",
+                "ISSUER": spec.issuer or "any",
             }
         case FaultAnswer(spec=fault, status=status):
             return {

@@ -30,6 +30,7 @@ from appliance.gateway.errors import GatewayError
 from appliance.gateway.feed import SnapshotFeed
 from appliance.gateway.logs import LogFormat
 from appliance.gateway.server import Gateway
+from appliance.policies.positions.positions import Positions
 from appliance.policies.standard import standard_interceptors
 from appliance.remote.readiness import OpenListener, Readiness
 from appliance.resources.envelope import parse_address
@@ -108,7 +109,9 @@ async def serve_until_told(
 
 def _in_this_process(disguise: bytes) -> tuple[DataPath, Served]:
     feed = SnapshotFeed()
-    maker = SnapshotMaker(standard_interceptors, Armoury(arm), disguise=disguise)
+    maker = SnapshotMaker(
+        standard_interceptors, Armoury(arm), disguise=disguise, positions=lambda _: Positions(trio.current_time)
+    )
     one = OneProcess(Gateway(feed), feed, maker, trio.current_time)
     return one, one
 
@@ -117,11 +120,10 @@ def _in_workers(processes: Processes, disguise: bytes) -> tuple[DataPath, Served
     from appliance.fleet.fleet import Fleet  # noqa: PLC0415 - as with the API
     from appliance.fleet.process import COMMAND  # noqa: PLC0415
     from appliance.fleet.supervisor import Supervisor  # noqa: PLC0415
-    from appliance.gateway.dialer import Dialer  # noqa: PLC0415
 
     options = ["--drain", str(processes.drain), "--log-format", processes.log_format]
     command = [*COMMAND, *options, *(["--verbose"] if processes.verbose else [])]
-    fleet = Fleet(trio.current_time, Dialer.made(lambda: datetime.now(UTC).timestamp()), disguise)
+    fleet = Fleet(trio.current_time, lambda: datetime.now(UTC).timestamp(), disguise)
     return fleet, Supervisor(fleet, processes.workers, command=command)
 
 
@@ -141,18 +143,22 @@ async def _serve(
     def ready() -> bool:
         return opened.is_set() and served.ready
 
+    async def open_all() -> None:
+        bound = await _open_api(nursery, plane, data_path, api, ready) if api is not None else None
+        scraped_at = await _open_metrics(nursery, plane, data_path, metrics, ready) if metrics is not None else None
+        await nursery.start(served.serve)
+        await plane.resume_switchovers()
+        opened.set()
+        _announce(plane, api, bound, scraped_at, say)
+        if ready_file is not None:
+            _write_ready_file(ready_file, plane, api, bound, scraped_at)
+
     with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
         async with trio.open_nursery() as nursery:
             await nursery.start(plane.run)
-            bound = await _open_api(nursery, plane, data_path, api, ready) if api is not None else None
-            scraped_at = await _open_metrics(nursery, plane, data_path, metrics, ready) if metrics is not None else None
-            await nursery.start(served.serve)
-            opened.set()
-            _announce(plane, api, bound, scraped_at, say)
-            if ready_file is not None:
-                _write_ready_file(ready_file, plane, api, bound, scraped_at)
+            nursery.start_soon(open_all)
             number = await anext(signals)
-            if number == signal.SIGTERM:
+            if number == signal.SIGTERM and opened.is_set():
                 nursery.start_soon(_cancel_at_the_next, signals, nursery.cancel_scope)
                 await served.drain(processes.drain)
             nursery.cancel_scope.cancel()

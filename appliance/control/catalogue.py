@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from appliance.resources.cluster import Cluster
+from appliance.resources.failover_policy import FailoverPolicy
 from appliance.resources.listener import Listener
 from appliance.resources.token_revocation import TokenRevocation
 from appliance.resources.user import User
 from appliance.resources.virtual_cluster import VirtualCluster
 
-Declared = Cluster | Listener | VirtualCluster | User | TokenRevocation
+Declared = Cluster | Listener | VirtualCluster | User | TokenRevocation | FailoverPolicy
 Identity = tuple[str, str]
 """Kind and name."""
 
@@ -61,6 +62,11 @@ class Catalogue:
     def virtual_clusters(self) -> dict[str, VirtualCluster]:
         """The virtual clusters by name, sorted."""
         return {each.name: each for each in self._sorted() if isinstance(each, VirtualCluster)}
+
+    @property
+    def failover_policies(self) -> dict[str, FailoverPolicy]:
+        """The failover policies by name, sorted."""
+        return {each.name: each for each in self._sorted() if isinstance(each, FailoverPolicy)}
 
     @property
     def users(self) -> dict[str, User]:

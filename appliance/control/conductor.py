@@ -1,46 +1,32 @@
-"""The steps of a switchover, in order, with the way back while there is one."""
+"""Carries out one switchover by the table of steps: writes each state down before it takes effect, and knows the way
+back while there is one."""
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
-from typing import Protocol
+from types import MappingProxyType
 
 import trio
 
-from appliance.control.datapath import ClusterView, DataPath
-from appliance.control.preflight import Findings, preflight
-from appliance.control.replication import Ends, Gauge, in_words, lagging, total
-from appliance.control.switchover import Switchover
+from appliance.control.datapath import DataPath
+from appliance.control.errors import ConflictError, StateError
+from appliance.control.positions import PositionTaking
+from appliance.control.replication import Gauge
+from appliance.control.steps.fencing import refuse_when_due
+from appliance.control.steps.run import NotDrainedError, Run, Signals
+from appliance.control.steps.table import AFTER_THE_SWITCH, BEFORE_THE_SWITCH, SWITCH, Step
+from appliance.control.switchover import State, Switchover
 from appliance.exchange.route import Target
 from appliance.gateway.errors import ClusterUnreachable
-
-WRITES_EVERY = 0.01
-LAG_EVERY = 0.1
-VERIFY_SECONDS = 30.0
-MOVE_SECONDS = 60.0
+from appliance.policies.connect.fence import OPEN, Fence
 
 log = logging.getLogger("tidegate.control")
 
 
-class Signals(Protocol):
-    """What the conductor sets: the fence, and which cluster serves."""
-
-    def fence(self, virtual_cluster: str, *, closed: bool) -> int:
-        """Publish an edition with the fence closed or open; return its version."""
-
-    async def switch(self, virtual_cluster: str, cluster: str, *, fence: bool) -> int:
-        """Persist who serves, then publish the one edition that makes it so; return its version. Raises StateError
-        before any change."""
-
-
-class NotDrainedError(Exception):
-    """The hold ran out before the target had everything."""
-
-
 class Conductor:
-    """Carries out one switchover. `run` never raises for what the clusters do: the record says how it
-    ended."""
+    """`run` never raises for what the clusters do: the record says how it ended."""
 
     def __init__(
         self,
@@ -51,139 +37,176 @@ class Conductor:
         signals: Signals,
         data_path: DataPath,
         gauge: Gauge | None,
+        without: frozenset[str] = frozenset(),
+        positions: Mapping[str, PositionTaking] = MappingProxyType({}),
     ) -> None:
-        self._switchover = switchover
-        self._source = source
-        self._target = target
+        self.switchover = switchover
         self._signals = signals
-        self._data_path = data_path
-        self._gauge = gauge
+        self._run = Run(switchover, source, target, signals, data_path, gauge, without, positions)
+        self._take_back = trio.CancelScope()
+        self._cancelled_by = ""
+        self._go_on = trio.Event()
+
+    @property
+    def fence(self) -> Fence:
+        """What becomes of writes now."""
+        return self._run.fence
 
     async def run(self) -> None:
         """Carry it out, to one of the final states."""
-        switchover = self._switchover
+        reason = await self._up_to_the_switch()
+        if reason is None and not self.switchover.over:
+            reason = await self._switch()
+        if reason is not None:
+            await self._roll_back(reason)
+        elif not self.switchover.over:
+            await self._after_the_switch(AFTER_THE_SWITCH)
+        self._log_the_end()
+
+    async def carry_on(self) -> None:
+        """Carry on with what a dead gateway left behind the point of no return, to one of the final states."""
+        at = self.switchover.resumed_at
+        left = list(AFTER_THE_SWITCH)
+        while left and at in {step.state for step in left[1:]}:
+            left.pop(0)
+        await self._after_the_switch(tuple(left))
+        self._log_the_end()
+
+    def cancel(self, by: str) -> None:
+        """Take it back. Raises ConflictError behind the point of no return."""
+        if not self.switchover.can_be_taken_back:
+            raise ConflictError(
+                f"the switchover of {self.switchover.in_words} cannot be cancelled any more ({self.switchover.state}): "
+                "switch back when it is over"
+            )
+        self._cancelled_by = by
+        self._take_back.cancel()
+
+    def go_on(self) -> None:
+        """Let it go on from a pause. Raises ConflictError where it does not pause."""
+        if self.switchover.paused_before is None:
+            raise ConflictError(f"the switchover of {self.switchover.in_words} does not pause")
+        self._go_on.set()
+
+    # -- before
+
+    async def _up_to_the_switch(self) -> str | None:
+        """Return why it has to be rolled back; None where it may go on, or is over."""
+        reason: str | None = None
+        with self._take_back:
+            with self._run.limit:
+                async with trio.open_nursery() as nursery:
+                    nursery.start_soon(refuse_when_due, self._run)
+                    reason = await self._steps_before()
+                    nursery.cancel_scope.cancel()
+            if self._run.limit.cancelled_caught:
+                reason = self._run.not_drained()
+        if self._take_back.cancel_called and not self.switchover.over:
+            reason = f"cancelled ({self._cancelled_by})"
+        return reason
+
+    async def _steps_before(self) -> str | None:
+        run, switchover = self._run, self.switchover
         try:
-            version = await self._up_to_the_switch()
+            async with AsyncExitStack() as clients:
+                run.target_view = await clients.enter_async_context(run.data_path.cluster_client(run.target))
+                if switchover.mode == "planned":
+                    run.source_view = await clients.enter_async_context(run.data_path.cluster_client(run.source))
+                for step in BEFORE_THE_SWITCH:
+                    if switchover.mode not in step.modes:
+                        continue
+                    await self._pause(step.state)
+                    await self._enter(step)
+                    await step.act(run)
+                    if switchover.over:
+                        await self._keep()
+                        return None
+                await self._pause(SWITCH.state)
         except Exception as error:
-            if not isinstance(error, NotDrainedError | ClusterUnreachable):
-                log.exception("switchover of %s", switchover.virtual_cluster)
-            self._signals.fence(switchover.virtual_cluster, closed=False)
-            switchover.enter("rolled-back", f"{_reason(error)}; {switchover.source} serves as before")
-        else:
-            if version is not None:
-                await self._after_the_switch(version)
-        way = f"{switchover.virtual_cluster} from {switchover.source} to {switchover.target}"
-        log.info("switchover of %s: %s, %s", way, switchover.state, switchover.detail)
+            if not isinstance(error, NotDrainedError | ClusterUnreachable | StateError | trio.TooSlowError):
+                log.exception("switchover of %s", switchover.in_words)
+            return _reason(error)
+        return None
 
-    async def _up_to_the_switch(self) -> int | None:
-        """Return the version of the edition that switches; None where nothing is to be switched."""
-        switchover = self._switchover
-        planned = switchover.mode == "planned"
-        async with AsyncExitStack() as clients:
-            target = await clients.enter_async_context(self._data_path.cluster_client(self._target))
-            source = None
-            if planned:
-                source = await clients.enter_async_context(self._data_path.cluster_client(self._source))
-            findings = await preflight(switchover, source, target, self._gauge, self._connections())
-            switchover.plan = plan = findings.plan
-            if plan.problems:
-                switchover.enter("rolled-back", f"preflight: {'; '.join(plan.problems)}; nothing was changed")
-                return None
-            switchover.say(f"{plan.topics} topics, {plan.partitions} partitions, {plan.connections} connections")
-            if switchover.dry_run:
-                switchover.enter("done", "dry run: nothing was changed")
-                return None
-            if source is not None:
-                await self._fence_and_drain(findings, source, target)
-        switchover.enter("switch")
-        version = await self._signals.switch(switchover.virtual_cluster, switchover.target, fence=True)
-        switchover.say(f"{switchover.target} serves {switchover.virtual_cluster}")
-        return version
+    async def _enter(self, step: Step) -> None:
+        """Write a state down; a switchover begins in its first."""
+        if self.switchover.state != step.state:
+            self.switchover.enter(step.state)
+        await self._signals.keep(self.switchover)
 
-    async def _fence_and_drain(self, findings: Findings, source: ClusterView, target: ClusterView) -> None:
-        switchover = self._switchover
-        switchover.enter("fence", "writes are held")
-        version = self._signals.fence(switchover.virtual_cluster, closed=True)
-        with trio.move_on_after(switchover.hold) as hold:
-            # Only then can a count of writes under way say that no more will come.
-            await self._data_path.in_effect(version)
-            switchover.enter("drain")
-            await self._drain(findings, source, target)
-        if hold.cancelled_caught:
-            if switchover.state == "fence":
-                raise NotDrainedError(f"not every worker held the writes within {switchover.hold:g}s")
-            writes = self._data_path.writes_in_flight(switchover.virtual_cluster)
-            missing = in_words(switchover.lag) if self._gauge is not None else ""
-            raise NotDrainedError(
-                f"not drained within {switchover.hold:g}s: "
-                + (f"{writes} writes without an answer" if writes else missing or "replication could not be measured")
-            )
-
-    async def _drain(self, findings: Findings, source: ClusterView, target: ClusterView) -> None:
-        switchover = self._switchover
-        started = trio.current_time()
-        await self._data_path.refresh()
-        while writes := self._data_path.writes_in_flight(switchover.virtual_cluster):
-            switchover.say(f"{writes} writes without an answer")
-            await trio.sleep(WRITES_EVERY)
-            await self._data_path.refresh()
-        answered = trio.current_time() - started
-        if self._gauge is None:
-            switchover.say(f"all writes answered after {answered:.2f}s; replication not measured")
+    async def _pause(self, state: State) -> None:
+        switchover = self.switchover
+        if state not in switchover.order.pause_before:
             return
-        ends = await Ends.of(source, findings.topics)
-        while True:
-            switchover.lag = lagging(await self._gauge.measure(ends, source, target, findings.topics))
-            if not switchover.lag:
-                break
-            switchover.say(f"{total(switchover.lag)} records to replicate: {in_words(switchover.lag)}")
-            await trio.sleep(LAG_EVERY)
-        caught_up = trio.current_time() - started
-        switchover.say(
-            f"all writes answered after {answered:.2f}s, "
-            f"{findings.plan.partitions} partitions caught up after {caught_up:.2f}s"
-        )
+        switchover.paused_before, self._go_on = state, trio.Event()
+        switchover.say(f"{switchover.detail}; paused before {state}".removeprefix("; "))
+        await self._go_on.wait()
+        switchover.paused_before = None
 
-    async def _after_the_switch(self, version: int) -> None:
-        """Move, unfence, verify: nothing in here may leave the fence closed."""
-        switchover = self._switchover
+    async def _switch(self) -> str | None:
+        """Make the target serve; return why that could not be. Nothing in here can be cancelled."""
+        self.switchover.enter(SWITCH.state)
+        try:
+            await SWITCH.act(self._run)
+        except StateError as error:
+            return _reason(error)
+        return None
+
+    async def _roll_back(self, reason: str) -> None:
+        switchover = self.switchover
+        switchover.paused_before = None
+        if self._run.fence != OPEN:
+            self._run.set_fence(OPEN)
+        aborted = f"; {len(switchover.aborted)} transactions were aborted" if switchover.aborted else ""
+        switchover.enter("rolled-back", f"{reason}; {switchover.source} serves as before{aborted}")
+        await self._keep()
+
+    # -- after
+
+    async def _after_the_switch(self, steps: tuple[Step, ...]) -> None:
+        """Nothing in here may leave the fence closed."""
+        switchover = self.switchover
         trouble: list[str] = []
-        switchover.enter("move")
-        try:
-            with trio.fail_after(MOVE_SECONDS):
-                await self._data_path.in_effect(version)
-                moved = await self._data_path.move_clients(switchover.virtual_cluster)
-            switchover.say(f"{moved} connections closed")
-        except Exception as error:  # noqa: BLE001 - whatever it was, the fence must come down
-            trouble.append(f"clients were not all moved ({_reason(error)}): restart those on the old cluster")
-            switchover.say(trouble[-1])
-        switchover.enter("unfence", "writes flow")
-        self._signals.fence(switchover.virtual_cluster, closed=False)
-        switchover.enter("verify")
-        try:
-            with trio.fail_after(VERIFY_SECONDS):
-                switchover.say(await self._verify())
-        except Exception as error:  # noqa: BLE001 - the record tells it
-            trouble.append(
-                f"{switchover.target} could not be verified ({_reason(error)}): mend it, or switch back with "
-                f"`tidegate switchover {switchover.virtual_cluster} --to {switchover.source} --unplanned`"
-            )
+        for step in steps:
+            if step.state in switchover.order.pause_before:
+                with trio.move_on_after(switchover.order.hold):  # writes are held, and nobody can take it back
+                    await self._pause(step.state)
+                switchover.paused_before = None
+            switchover.enter(step.state)
+            await self._keep()
+            try:
+                await step.act(self._run)
+            except Exception as error:
+                if not isinstance(error, ClusterUnreachable | trio.TooSlowError):
+                    log.exception("switchover of %s", switchover.in_words)
+                trouble.append(
+                    step.trouble.format(
+                        state=step.state,
+                        reason=_reason(error),
+                        source=switchover.source,
+                        target=switchover.target,
+                        whom=switchover.whom,
+                    )
+                )
+                switchover.say(trouble[-1])
+        resumed = f"; resumed after a restart at step {switchover.resumed_at}" if switchover.resumed_at else ""
+        serves = f"{switchover.target} serves {', '.join(switchover.virtual_clusters)}"
         if trouble:
-            switchover.enter("failed", f"{switchover.target} serves; " + "; ".join(trouble))
+            switchover.enter("failed", f"{serves}; {'; '.join(trouble)}{resumed}")
         else:
-            switchover.enter("done", f"{switchover.target} serves {switchover.virtual_cluster}")
+            switchover.enter("done", f"{serves}{resumed}")
+        await self._keep()
 
-    async def _verify(self) -> str:
-        async with self._data_path.cluster_client(self._target) as client:
-            facts = await client.describe()
-            while leaderless := await client.leaderless():
-                self._switchover.say(f"{len(leaderless)} partitions have no leader yet")
-                await trio.sleep(LAG_EVERY)
-        return f"cluster {facts.cluster_id}: {len(facts.brokers)} brokers, every partition has a leader"
+    async def _keep(self) -> None:
+        """Write the record down where that failing changes nothing any more."""
+        try:
+            await self._signals.keep(self.switchover)
+        except StateError as error:
+            log.error("the record of the switchover of %s was not kept: %s", self.switchover.in_words, error)
 
-    def _connections(self) -> int:
-        counts = self._data_path.facts().connections
-        return sum(count for (name, _, _), count in counts.items() if name == self._switchover.virtual_cluster)
+    def _log_the_end(self) -> None:
+        switchover = self.switchover
+        log.info("switchover %s of %s: %s, %s", switchover.id, switchover.in_words, switchover.state, switchover.detail)
 
 
 def _reason(error: Exception) -> str:

@@ -13,9 +13,11 @@ from __future__ import annotations
 from functools import cached_property
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, PlainValidator
 
 from appliance.control.catalogue import Catalogue, Declared
+from appliance.policies.connect.fence import OPEN, Fence
+from appliance.policies.positions.offset_maps import PositionMaps
 from appliance.resources.fault import FaultSpec
 
 
@@ -23,13 +25,25 @@ class _Plain(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+PlainMaps = Annotated[
+    PositionMaps,
+    PlainValidator(lambda said: said if isinstance(said, PositionMaps) else PositionMaps.of_json(said)),
+    PlainSerializer(PositionMaps.as_json),
+]
+"""Offset maps, as plain data where they are written down or sent."""
+
+
 class Standing(_Plain):
     """How a virtual cluster stands, beside what is declared of it."""
 
     serving: str
     """The cluster that serves it."""
-    fenced: bool = False
-    """Its writes are held at the gateway."""
+    fence: Fence = OPEN
+    """What becomes of its writes."""
+    switches: int = 0
+    """How often it was switched."""
+    maps: PlainMaps = Field(default_factory=PositionMaps)
+    """How the offsets of its clusters look to its clients."""
 
 
 class FaultInForce(_Plain):

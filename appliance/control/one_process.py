@@ -18,8 +18,7 @@ from appliance.exchange.route import Target
 from appliance.gateway.feed import SnapshotFeed
 from appliance.gateway.server import Gateway, GatewayFacts
 from appliance.gateway.snapshot import Snapshot
-
-_LOOK_SECONDS = 0.01
+from appliance.policies.positions.hold_fetch import Held
 
 
 class OneProcess:
@@ -60,6 +59,10 @@ class OneProcess:
         """See DataPath."""
         return self._gateway.writes_in_flight(virtual_cluster)
 
+    def held_fetches(self, virtual_cluster: str) -> list[Held]:
+        """See DataPath."""
+        return self._maker.held(virtual_cluster)
+
     def fault_counts(self, arming: int) -> FaultCounts:
         """See DataPath."""
         return self._maker.armoury.counts_of(arming)
@@ -86,18 +89,13 @@ class OneProcess:
         return not self._leaving
 
     async def drain(self, seconds: float) -> None:
-        """Take no more clients, hold writes, let those under way be answered, then close the connections node by node.
+        """Take no more clients, hold writes, and close the connections node by node, each when its writes are answered.
 
-        Within so many seconds; what is left then is the caller's to break.
+        Within so many seconds; a connection whose writes are not answered by then is closed all the same.
         """
         self._leaving = True
         self.publish(self.edition)
-        with trio.move_on_after(seconds):
-            with trio.move_on_after(seconds / 2):
-                await trio.sleep(_LOOK_SECONDS)  # the doors close
-                while any(map(self.writes_in_flight, self.edition.virtual_clusters)):  # noqa: ASYNC110 - nobody tells
-                    await trio.sleep(_LOOK_SECONDS)
-            await self._gateway.close_clients()
+        await self._gateway.drain(seconds)
 
     async def move_clients(self, virtual_cluster: str, *, pause: float = 0.2) -> int:
         """See DataPath; `pause` is between nodes, in seconds."""

@@ -7,23 +7,27 @@ published. Changes of faults and fences are immediate and kept nowhere.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Literal
 
 import trio
 
 from appliance.control.armoury import Arm, FaultCounts
 from appliance.control.catalogue import Catalogue, Declared, identity_of
-from appliance.control.conductor import Conductor
 from appliance.control.datapath import DataPath
 from appliance.control.edition import Edition, Standing
 from appliance.control.errors import ConflictError, UnfitError, UnknownError
+from appliance.control.failover_watch import FailoverWatches
 from appliance.control.faults import FaultBoard, LiveFault
+from appliance.control.positions import Follower, Pair, PositionTaking
 from appliance.control.references import fault_problems, members, problems, referrers
-from appliance.control.replication import Gauge, MirrorMakerGauge, OffsetPreservingGauge
 from appliance.control.snapshots import serving_cluster, target_of
 from appliance.control.statedir import Kept, StateDir, restore, with_change
-from appliance.control.switchover import Clocks, Mode, Switchover
+from appliance.control.switchover import Clocks, Switchover
+from appliance.control.switchovers import Switchovers
+from appliance.policies.connect.fence import OPEN, Fence
+from appliance.policies.positions.hold_fetch import Held
+from appliance.policies.positions.offset_maps import NO_MAPS, PositionMaps
 from appliance.resources.fault import Fault
 from appliance.resources.virtual_cluster import VirtualCluster
 
@@ -52,10 +56,10 @@ class ControlPlane:
         self._state = state
         self._data_path = data_path
         self._clocks = clocks
+        self._follower = Follower(data_path, self._followed)
         self.version = 0
         """Of the edition handed out last."""
-        self._fenced: frozenset[str] = frozenset()
-        self._switchovers: dict[str, Switchover] = {}
+        self._fences: dict[str, Fence] = {}
         self._nursery: trio.Nursery | None = None
         self._changing = trio.Lock()
         self._instants_changed = trio.Event()
@@ -66,12 +70,16 @@ class ControlPlane:
         wrong = problems(self.catalogue)
         if wrong:
             raise UnfitError("the resources do not fit together", wrong)
+        self.failover = FailoverWatches(self, data_path, clocks)
+        self.switchovers = Switchovers(self, data_path, clocks, self._kept.switchovers)
         self._publish()
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Let leases lapse and switchovers proceed, until cancelled."""
         async with trio.open_nursery() as nursery:
             self._nursery = nursery
+            self.failover.adopt(nursery)
+            nursery.start_soon(self._follower.run)
             task_status.started()
             while True:
                 self._settle_faults()
@@ -104,8 +112,7 @@ class ControlPlane:
             if wrong:
                 raise UnfitError(f"{resource.kind} {resource.name} is refused", wrong)
             await self._keep(kept)
-            self.catalogue = catalogue
-            self._publish()
+            self._adopt(catalogue)
             return "created" if before is None else "changed"
 
     async def delete(self, kind: str, name: str) -> None:
@@ -117,13 +124,10 @@ class ControlPlane:
                 raise ConflictError(f"{kind} {name} cannot be deleted: it is used by {', '.join(users)}")
             kept = with_change(self._kept, self._declared, (kind, name), None)
             if kind == "VirtualCluster":
-                self._refuse_while_switching(self._virtual_cluster(name))
-                kept = kept.with_serving(name, None)
+                self.switchovers.refuse_while_switching(name)
+                kept = kept.without_switches(name)
             await self._keep(kept)
-            if kind == "VirtualCluster":
-                self._switchovers.pop(name, None)
-            self.catalogue = self.catalogue.without(kind, name)
-            self._publish()
+            self._adopt(self.catalogue.without(kind, name))
 
     # -- who serves
 
@@ -132,66 +136,89 @@ class ControlPlane:
         return serving_cluster(self._virtual_cluster(virtual_cluster), self._kept.serving)
 
     def is_fenced(self, virtual_cluster: str) -> bool:
-        """Return whether its writes are held."""
-        return virtual_cluster in self._fenced
+        """Return whether its writes are kept from flowing."""
+        return self.fence_of(virtual_cluster).state in {"held", "refused"}
+
+    def fence_of(self, virtual_cluster: str) -> Fence:
+        """Return what becomes of its writes."""
+        return self._fences.get(virtual_cluster, OPEN)
 
     def switchover(self, virtual_cluster: str) -> Switchover | None:
-        """Return its latest switchover since the gateway started."""
-        return self._switchovers.get(virtual_cluster)
+        """Return its latest switchover."""
+        return self.switchovers.latest(virtual_cluster)
 
-    def start_switchover(
-        self,
-        virtual_cluster: str,
-        to: str,
-        *,
-        mode: Mode,
-        hold: float,
-        dry_run: bool,
-        leave_records_behind: bool,
-    ) -> Switchover:
+    def start_switchover(self, virtual_cluster: str, to: str, **asked: object) -> Switchover:
         """Start a switchover in the background and return its record; over at once when `to` serves already.
 
-        Raises UnknownError, UnfitError when it can never take place, ConflictError when another is under way.
+        `asked`: see Order. Raises UnknownError, UnfitError when it can never take place, ConflictError when another is
+        under way.
         """
-        declared = self._virtual_cluster(virtual_cluster)
-        if to not in members(declared):
-            known = ", ".join(members(declared))
-            raise UnfitError(f"{virtual_cluster} cannot be switched to {to}", [f"to: expected one of {known}"])
-        self._refuse_while_switching(declared)
-        source = self.serving(virtual_cluster)
-        switchover = Switchover(virtual_cluster, source, to, mode=mode, hold=hold, dry_run=dry_run, clocks=self._clocks)
-        if source == to:
-            switchover.enter("done", f"{to} serves {virtual_cluster} already")
-            return self._remember(switchover)
-        if mode == "planned" and declared.spec.replication == "none" and not leave_records_behind:
-            raise UnfitError(
-                f"the lag of {virtual_cluster} cannot be measured: its replication is none",
-                ["leave_records_behind: say true (--leave-records-behind) to switch and leave what is not replicated"],
-            )
-        assert self._nursery is not None, "run() must run"
-        conductor = Conductor(
-            switchover,
-            target_of(self.catalogue.clusters[source]),
-            target_of(self.catalogue.clusters[to]),
-            signals=self,
-            data_path=self._data_path,
-            gauge=None if leave_records_behind else _gauge(declared, to),
-        )
-        self._nursery.start_soon(conductor.run)
-        return self._remember(switchover)
+        return self.switchovers.start(self.switchovers.order([virtual_cluster], to, **asked), self._nursery)
 
-    def fence(self, virtual_cluster: str, *, closed: bool) -> int:
-        """See Signals of the conductor."""
-        fenced = self._fenced - {virtual_cluster}
-        self._fenced = fenced | {virtual_cluster} if closed else fenced
+    def start_switchover_of_all(self, cluster: str, to: str, **asked: object) -> Switchover:
+        """Start one switchover of all virtual clusters that a cluster serves. Raises as `start_switchover`."""
+        names = self.switchovers.served_by(cluster, to)
+        return self.switchovers.start(self.switchovers.order(names, to, **asked), self._nursery)
+
+    def start_switchover_of(self, virtual_clusters: list[str], to: str, **asked: object) -> Switchover:
+        """Start one switchover of these virtual clusters, which one cluster serves. Raises as `start_switchover`."""
+        return self.switchovers.start(self.switchovers.order(virtual_clusters, to, **asked), self._nursery)
+
+    def all_switchovers(self) -> Iterable[Switchover]:
+        """Return the switchover under way and the last ones."""
+        return self.switchovers.all()
+
+    def outage_of(self, cluster: str) -> str | None:
+        """Return the fault that makes a cluster unreachable for a virtual cluster now."""
+        return next(
+            (
+                each.fault.name
+                for each in self.faults.alive()
+                if each.state == "active" and each.fault.spec.outage and each.fault.spec.outage.cluster == cluster
+            ),
+            None,
+        )
+
+    async def resume_switchovers(self) -> None:
+        """Carry on with what a dead gateway left; to be called once the data path serves."""
+        assert self._nursery is not None, "run() must run"
+        await self.switchovers.resume(self._nursery)
+
+    def position_taking(self, virtual_cluster: str, source: str, target: str) -> PositionTaking:
+        """See Holder of the switchovers."""
+        spec = self._virtual_cluster(virtual_cluster).spec
+        return PositionTaking(spec, self._maps(virtual_cluster), source, target, self._follower)
+
+    def set_fences(self, virtual_clusters: Iterable[str], fence: Fence) -> int:
+        """See Holder of the switchovers."""
+        self._fences = {**self._fences, **dict.fromkeys(virtual_clusters, fence)}
         return self._publish()
 
-    async def switch(self, virtual_cluster: str, cluster: str, *, fence: bool) -> int:
-        """See Signals of the conductor."""
+    async def commit(self, change: Callable[[Kept], Kept], *, then: Callable[[], int] | None = None) -> int:
+        """See Holder of the switchovers."""
         async with self._changing:
-            at_home = cluster == self._virtual_cluster(virtual_cluster).spec.cluster
-            await self._keep(self._kept.with_serving(virtual_cluster, None if at_home else cluster))
-            return self.fence(virtual_cluster, closed=fence)
+            await self._keep(change(self._kept))
+            return self.version if then is None else then()
+
+    # -- consumers across a switch
+
+    def held_fetches(self, virtual_cluster: str) -> list[Held]:
+        """Return the clients whose Fetch is held since the last switch, and for which groups. Raises UnknownError."""
+        self._virtual_cluster(virtual_cluster)
+        return self._data_path.held_fetches(virtual_cluster)
+
+    def _maps(self, virtual_cluster: str) -> PositionMaps:
+        return self._kept.positions.get(virtual_cluster, NO_MAPS)
+
+    def _followed(self) -> set[Pair]:
+        """Return between which clusters offset syncs have to be known before they are needed."""
+        return {
+            Pair(target_of(self.catalogue.clusters[self.serving(name)]), member)
+            for name, declared in self.catalogue.virtual_clusters.items()
+            if declared.spec.offsets == "continuous"
+            for member in members(declared)
+            if member != self.serving(name)
+        }
 
     # -- faults
 
@@ -247,6 +274,12 @@ class ControlPlane:
         if before != [(each.fault.name, each.state) for each in self.faults.alive()]:
             self._publish()
 
+    def _adopt(self, catalogue: Catalogue) -> None:
+        self.catalogue = catalogue
+        self._publish()
+        if self._nursery is not None:
+            self.failover.adopt(self._nursery)
+
     def _publish(self) -> int:
         """Hand out an edition of all that holds now; return its version."""
         self.version += 1
@@ -263,7 +296,9 @@ class ControlPlane:
     def _standing(self, virtual_cluster: VirtualCluster) -> Standing:
         return Standing(
             serving=serving_cluster(virtual_cluster, self._kept.serving),
-            fenced=virtual_cluster.name in self._fenced,
+            fence=self.fence_of(virtual_cluster.name),
+            switches=self._kept.switches.get(virtual_cluster.name, 0),
+            maps=self._maps(virtual_cluster.name),
         )
 
     async def _keep(self, kept: Kept) -> None:
@@ -271,25 +306,13 @@ class ControlPlane:
             await trio.to_thread.run_sync(self._state.save, kept)
         self._kept = kept
 
-    def _remember(self, switchover: Switchover) -> Switchover:
-        self._switchovers[switchover.virtual_cluster] = switchover
-        return switchover
-
     def _virtual_cluster(self, name: str) -> VirtualCluster:
         found = self.get("VirtualCluster", name)
         assert isinstance(found, VirtualCluster)
         return found
 
-    def _refuse_while_switching(self, virtual_cluster: VirtualCluster) -> None:
-        running = self._switchovers.get(virtual_cluster.name)
-        if running is not None and not running.over:
-            raise ConflictError(
-                f"a switchover of {virtual_cluster.name} to {running.target} is under way ({running.state}): "
-                "wait for its end"
-            )
-
     def _refuse_a_hidden_switch(self, before: VirtualCluster, after: VirtualCluster) -> None:
-        self._refuse_while_switching(before)
+        self.switchovers.refuse_while_switching(before.name)
         serving = self.serving(before.name)
         if serving not in members(after):
             raise ConflictError(f"{serving} serves {before.name} now: switch over before you take it away")
@@ -309,13 +332,3 @@ class ControlPlane:
             if (kind, name) in referred:
                 users.append(f"Fault {live.fault.name}")
         return users
-
-
-def _gauge(virtual_cluster: VirtualCluster, target: str) -> Gauge | None:
-    match virtual_cluster.spec.replication:
-        case "mirrormaker":
-            return MirrorMakerGauge(target)
-        case "offset-preserving":
-            return OffsetPreservingGauge()
-        case _:
-            return None

@@ -1,14 +1,19 @@
-"""May this switchover take place? Asks the clusters, changes nothing."""
+"""May this switchover take place, and what would move? Asks the clusters, changes nothing."""
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import trio
 
-from appliance.control.datapath import ClusterView
+from appliance.control.datapath import ClusterView, Partition
+from appliance.control.drift import CONFIGS, Inventory, Topics, drift
+from appliance.control.plan import Finding, Plan, PlannedGroup, PlannedPart, PlannedTransaction
 from appliance.control.replication import Ends, Gauge, lagging, replicated, total
-from appliance.control.switchover import Plan, Switchover
+from appliance.control.switchover import Switchover
+from appliance.gateway.client import Group
 from appliance.gateway.errors import ClusterUnreachable
 
 SECONDS = 15.0
@@ -16,14 +21,31 @@ SECONDS = 15.0
 IMPATIENT_CLIENT = 30.0
 """Java's default request.timeout.ms, the shortest of the common clients': writes held longer are sent
 again."""
+DELIVERY = 120.0
+"""delivery.timeout.ms of Java and kafka-python, message.timeout.ms of most librdkafka bindings is longer."""
+_GROUPS_SHOWN = 200
 
 
 @dataclass(frozen=True)
 class Findings:
-    """What preflight hands on: the plan, and the topics whose lag the drain measures."""
+    """What preflight hands on: the plan, the topics whose lag the drain measures, and what can be asked."""
 
     plan: Plan
     topics: dict[str, tuple[int, ...]]
+    transactions_known: bool = False
+    groups_known: bool = False
+    """Groups and what they have committed could be asked for on both sides."""
+
+
+@dataclass(frozen=True)
+class _Source:
+    """What was found on the cluster that serves."""
+
+    topics: dict[str, tuple[int, ...]]
+    groups: tuple[PlannedGroup, ...]
+    transactions: tuple[PlannedTransaction, ...] | None
+    lag: int | None
+    groups_known: bool
 
 
 async def preflight(
@@ -31,90 +53,206 @@ async def preflight(
     source: ClusterView | None,
     target: ClusterView,
     gauge: Gauge | None,
-    connections: int,
+    parts: Sequence[PlannedPart],
+    without: frozenset[str] = frozenset(),
 ) -> Findings:
     """Return what was found; problems are in the plan, not raised. `source` None: it is not asked
     (unplanned)."""
-    problems: list[str] = []
-    notes: list[str] = []
-    topics: dict[str, tuple[int, ...]] = {}
-    lag: int | None = None
+    findings: list[Finding] = []
+    there: dict[str, tuple[int, ...]] = {}
+    found: _Source | None = None
     try:
         with trio.fail_after(SECONDS):
-            there = await _topics_of(target)
-            notes += await _leaderless_notes(target, switchover.target)
+            there = replicated(await target.topics(), without)
+            findings += await _leaderless(target, switchover.target)
     except (ClusterUnreachable, trio.TooSlowError) as error:
-        problems.append(_unreachable(switchover.target, error))
+        findings.append(_unreachable(switchover.target, error))
     else:
-        topics = there
         if source is not None:
             try:
                 with trio.fail_after(SECONDS):
-                    topics = await _topics_of(source)
-                    problems += _missing(topics, there, switchover)
-                    if gauge is not None and not problems:
-                        ends = await Ends.of(source, topics)
-                        switchover.lag = lagging(await gauge.measure(ends, source, target, topics))
-                        lag = total(switchover.lag)
+                    found = await _compare(switchover, source, target, gauge, there, findings, without)
             except (ClusterUnreachable, trio.TooSlowError) as error:
-                problems.append(_unreachable(switchover.source, error))
-    notes += _notes(switchover, gauge)
-    partitions = sum(map(len, topics.values()))
+                findings.append(_unreachable(switchover.source, error))
+    findings += _about_the_order(switchover, gauge)
+    topics = there if found is None else found.topics
+    transactions = found.transactions if found else None
     plan = Plan(
         switchover.source,
         switchover.target,
         len(topics),
-        partitions,
-        connections,
-        lag,
-        tuple(problems),
-        tuple(notes),
+        sum(map(len, topics.values())),
+        sum(each.connections for each in parts),
+        found.lag if found else None,
+        tuple(findings),
+        tuple(parts),
+        found.groups[:_GROUPS_SHOWN] if found else (),
+        transactions or (),
     )
-    return Findings(plan, topics)
+    return Findings(plan, topics, transactions is not None, found is not None and found.groups_known)
 
 
-async def _topics_of(cluster: ClusterView) -> dict[str, tuple[int, ...]]:
-    return replicated(await cluster.topics())
+async def _compare(
+    switchover: Switchover,
+    source: ClusterView,
+    target: ClusterView,
+    gauge: Gauge | None,
+    there: Topics,
+    findings: list[Finding],
+    without: frozenset[str],
+) -> _Source:
+    """Return what is on the source; what the target lacks goes to the findings."""
+    everything = await source.topics()
+    here = replicated(everything, without)
+    unasked: dict[str, str] = {}
+    groups = await _asked(unasked, "groups", source.groups) or []
+    committed = await _asked(unasked, "group offsets", lambda: source.committed([each.name for each in groups])) or {}
+    transactions = await _asked(unasked, "transactions", source.open_transactions)
+    ends = await Ends.of(source, here)
+    mine = await _inventory(switchover.source, source, here, committed, unasked)
+    theirs_unasked: dict[str, str] = {}
+    theirs = await _asked(theirs_unasked, "group offsets", lambda: target.committed(list(committed))) or {}
+    both = {name: here[name] for name in here if name in there}
+    other = await _inventory(switchover.target, target, both, theirs, theirs_unasked, topics=there)
+    findings += drift(mine, other)
+    findings += _transactions(transactions, switchover)
+    missing = gauge.missing(everything) if gauge is not None else None
+    if missing is not None and any(ends.end[each] > ends.start[each] for each in ends.end):
+        findings.append(_no_replication(switchover, missing))
+    lag: int | None = None
+    if gauge is not None and not any(each.severity == "blocks" for each in findings):
+        switchover.lag = lagging(await gauge.measure(ends, source, target, here))
+        lag = total(switchover.lag)
+    planned = None
+    if transactions is not None:
+        planned = tuple(
+            PlannedTransaction(
+                each.transactional_id,
+                each.state,
+                each.started.isoformat(timespec="milliseconds") if each.started else None,
+                each.partitions,
+            )
+            for each in transactions
+        )
+    groups_known = not {"groups", "group offsets"} & {*unasked, *theirs_unasked}
+    return _Source(here, _planned_groups(groups, committed, ends), planned, lag, groups_known)
 
 
-async def _leaderless_notes(target: ClusterView, name: str) -> list[str]:
+async def _inventory(
+    name: str,
+    cluster: ClusterView,
+    asked: Topics,
+    committed: dict[str, Any],
+    unasked: dict[str, str],
+    *,
+    topics: Topics | None = None,
+) -> Inventory:
+    configs = await _asked(unasked, "topic settings", lambda: cluster.topic_configs(list(asked), list(CONFIGS)))
+    before = len(unasked)
+    acls = await _asked(unasked, "ACLs", cluster.acls)
+    secured = None if len(unasked) > before else acls is not None
+    versions = await _asked(unasked, "API versions", cluster.api_versions)
+    counts = {group: len(offsets) for group, offsets in committed.items() if offsets}
+    return Inventory(name, topics or asked, configs, acls, secured, versions, counts, unasked)
+
+
+async def _asked(unasked: dict[str, str], what: str, question: Callable[[], Awaitable[Any]]) -> Any:
+    """Ask something that the switchover can do without; None, and a note, where there is no answer."""
+    try:
+        return await question()
+    except ClusterUnreachable as error:
+        unasked[what] = str(error)
+        return None
+
+
+def _planned_groups(
+    groups: Sequence[Group], committed: dict[str, dict[Partition, int]], ends: Ends
+) -> tuple[PlannedGroup, ...]:
+    planned = []
+    for group in groups:
+        offsets = {each: at for each, at in committed.get(group.name, {}).items() if each in ends.end}
+        lag = sum(max(0, ends.end[each] - at) for each, at in offsets.items())
+        planned.append(PlannedGroup(group.name, group.type, group.state, group.clients, len(offsets), lag))
+    return tuple(sorted(planned, key=lambda each: (-len(each.clients), each.name)))
+
+
+async def _leaderless(target: ClusterView, name: str) -> list[Finding]:
     leaderless = await target.leaderless()
     if not leaderless:
         return []
     shown = ", ".join(f"{topic}/{partition}" for topic, partition in list(leaderless)[:5])
-    return [f"{len(leaderless)} partitions of {name} have no leader now: {shown}"]
-
-
-def _missing(
-    source: dict[str, tuple[int, ...]], target: dict[str, tuple[int, ...]], switchover: Switchover
-) -> list[str]:
-    problems = []
-    for topic, partitions in sorted(source.items()):
-        if topic not in target:
-            problems.append(f"topic {topic} of {switchover.source} is absent on {switchover.target}")
-        elif len(target[topic]) < len(partitions):
-            problems.append(
-                f"topic {topic} has {len(partitions)} partitions on {switchover.source}, "
-                f"{len(target[topic])} on {switchover.target}"
-            )
-    return problems
-
-
-def _notes(switchover: Switchover, gauge: Gauge | None) -> list[str]:
-    notes = []
-    if switchover.mode == "planned" and gauge is None:
-        notes.append(f"replication is not measured: records that are only on {switchover.source} stay there")
-    if switchover.mode == "planned" and switchover.hold >= IMPATIENT_CLIENT:
-        notes.append(
-            f"hold {switchover.hold:g}s reaches the {IMPATIENT_CLIENT:g}s after which Java clients "
-            "send a held write again"
+    return [
+        Finding(
+            "warns", f"cluster {name}", "a leader for every partition", f"{len(leaderless)} without one: {shown}",
+            "clients wait for those that they use",
         )
+    ]  # fmt: skip
+
+
+def _transactions(transactions: Sequence[Any] | None, switchover: Switchover) -> list[Finding]:
+    if not transactions:
+        return []
+    ids = ", ".join(each.transactional_id for each in transactions[:5])
+    more = f" and {len(transactions) - 5} more" if len(transactions) > 5 else ""
+    return [
+        Finding(
+            "warns",
+            f"cluster {switchover.source}",
+            "no transaction under way",
+            f"{len(transactions)}: {ids}{more}",
+            f"those that do not end within {switchover.order.finish_transactions:g}s are aborted, and what they wrote "
+            "is replicated though it was never committed unless the replication reads committed records only",
+        )
+    ]
+
+
+def _no_replication(switchover: Switchover, topic: str) -> Finding:
+    return Finding(
+        "blocks",
+        f"replication from {switchover.source} to {switchover.target}",
+        f"MirrorMaker's offset syncs in {topic} on {switchover.source}",
+        "no such topic",
+        f"replicate {switchover.source} to {switchover.target} first, or say --leave-records-behind",
+    )
+
+
+def _about_the_order(switchover: Switchover, gauge: Gauge | None) -> list[Finding]:
+    order, subject = switchover.order, "the order"
+    found = []
     if switchover.mode == "unplanned":
-        notes.append(f"records that {switchover.target} does not have yet are lost for its readers; nothing is drained")
-    return notes
+        found.append(
+            Finding(
+                "warns", subject, "a drained source", "unplanned: nothing is drained",
+                f"records that {switchover.target} does not have yet are lost for its readers",
+            )
+        )  # fmt: skip
+        return found
+    if gauge is None:
+        found.append(
+            Finding(
+                "warns", subject, "replication that can be measured", "none",
+                f"records that are only on {switchover.source} stay there",
+            )
+        )  # fmt: skip
+    if order.hold >= IMPATIENT_CLIENT:
+        found.append(
+            Finding(
+                "warns", subject, f"a hold below the {IMPATIENT_CLIENT:g}s after which Java clients send a held write "
+                "again", f"{order.hold:g}s", "hold for less",
+            )
+        )  # fmt: skip
+    if order.hold + order.refuse >= DELIVERY:
+        found.append(
+            Finding(
+                "warns", subject, f"an end of hold and refusal before the {DELIVERY:g}s after which clients give a "
+                "record up", f"{order.hold + order.refuse:g}s", "hold or refuse for less",
+            )
+        )  # fmt: skip
+    return found
 
 
-def _unreachable(cluster: str, error: Exception) -> str:
-    if isinstance(error, trio.TooSlowError):
-        return f"cluster {cluster} does not answer within {SECONDS:g}s"
-    return str(error)
+def _unreachable(cluster: str, error: Exception) -> Finding:
+    found = f"no answer within {SECONDS:g}s" if isinstance(error, trio.TooSlowError) else str(error)
+    return Finding(
+        "blocks", f"cluster {cluster}", "an answer to all that preflight asks", found, "bring it back, or wait for it"
+    )

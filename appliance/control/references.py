@@ -8,6 +8,7 @@ from itertools import combinations
 
 from appliance.control.catalogue import Catalogue
 from appliance.resources.envelope import parse_address
+from appliance.resources.failover_policy import FailoverPolicy
 from appliance.resources.fault import FaultSpec
 from appliance.resources.listener import Listener
 from appliance.resources.sni import indistinct
@@ -25,6 +26,8 @@ def problems(catalogue: Catalogue) -> list[str]:
         if listener.spec.virtual_cluster not in catalogue.virtual_clusters:
             name = listener.spec.virtual_cluster
             found.append(f"Listener {listener.name}: spec.virtual_cluster: there is no VirtualCluster {name}")
+    for policy in catalogue.failover_policies.values():
+        found += _policy_problems(policy, catalogue)
     found += _port_problems(catalogue)
     found += _sni_problems(catalogue)
     found += _user_problems(catalogue)
@@ -44,6 +47,11 @@ def fault_problems(spec: FaultSpec, catalogue: Catalogue) -> list[str]:
     return []
 
 
+def canary_topics(catalogue: Catalogue) -> frozenset[str]:
+    """Return the topics of all canaries: each cluster has its own records in them."""
+    return frozenset(each.spec.canary.topic for each in catalogue.failover_policies.values())
+
+
 def members(virtual_cluster: VirtualCluster) -> list[str]:
     """Return the clusters that may serve a virtual cluster."""
     return [virtual_cluster.spec.cluster, *virtual_cluster.spec.standbys]
@@ -52,7 +60,14 @@ def members(virtual_cluster: VirtualCluster) -> list[str]:
 def referrers(catalogue: Catalogue, kind: str, name: str) -> list[str]:
     """Return who refers to this resource, as `Kind name`."""
     if kind == "Cluster":
-        return [f"VirtualCluster {each.name}" for each in catalogue.virtual_clusters.values() if name in members(each)]
+        return [
+            *(f"VirtualCluster {each.name}" for each in catalogue.virtual_clusters.values() if name in members(each)),
+            *(
+                f"FailoverPolicy {each.name}"
+                for each in catalogue.failover_policies.values()
+                if name in {each.spec.cluster, *each.spec.to}
+            ),
+        ]
     if kind == "VirtualCluster":
         return [f"Listener {each.name}" for each in catalogue.listeners.values() if each.spec.virtual_cluster == name]
     return []
@@ -71,6 +86,25 @@ def _virtual_cluster_problems(virtual_cluster: VirtualCluster, catalogue: Catalo
         if name in seen:
             yield f"{where}: {path}: {name} is said twice"
         seen.add(name)
+    for name in virtual_cluster.spec.replication_by_standby:
+        if name not in virtual_cluster.spec.standbys:
+            yield f"{where}: spec.replication_by_standby.{name}: expected one of its standbys"
+
+
+def _policy_problems(policy: FailoverPolicy, catalogue: Catalogue) -> Iterator[str]:
+    where = f"FailoverPolicy {policy.name}"
+    spec = policy.spec
+    paths = ["spec.cluster", *(f"spec.to.{index}" for index in range(len(spec.to)))]
+    seen: set[str] = set()
+    for path, name in zip(paths, [spec.cluster, *spec.to], strict=True):
+        if name not in catalogue.clusters:
+            yield f"{where}: {path}: there is no Cluster {name}"
+        if name in seen:
+            yield f"{where}: {path}: {name} is said twice"
+        seen.add(name)
+    for path, name in zip(paths[1:], spec.to, strict=True):
+        if not any({spec.cluster, name} <= set(members(each)) for each in catalogue.virtual_clusters.values()):
+            yield f"{where}: {path}: no VirtualCluster has both {spec.cluster} and {name} among its clusters"
 
 
 def _user_problems(catalogue: Catalogue) -> Iterator[str]:

@@ -6,12 +6,14 @@ of one and the same record. From the last pair on both logs grow alike, so the t
     target_end - downstream >= source_end - upstream
 
 The pairs are in the topic `mm2-offset-syncs.<alias of the target>.internal` on the source; the alias of a cluster
-is by convention the name of its resource. Transaction markers and compaction leave holes on the source that have no
-likeness on the target: such a partition seems to lag for good. Markers on the target (MirrorMaker in exactly-once
-mode) make it seem further than it is, unless every record has a pair (`offset.lag.max=0`) or the markers outnumber
-the records: declare such replication as `none`.
+is by convention the name of its resource. Transaction markers leave holes on the source that have no likeness on the
+target. Behind a hole MirrorMaker writes a new pair, so that only those count that no record follows: where a log seems
+to lag, its last record that is a user's is looked for, and what stands behind it is left out. A log whose tail was
+compacted away still seems to lag for good. Markers on the target (MirrorMaker in exactly-once mode) make it seem
+further than it is, unless every record has a pair (`offset.lag.max=0`) or the markers outnumber the records: declare
+such replication as `none`.
 
-`offset-preserving`: record for record the same offsets, so the end offsets alone tell.
+`byte-preserving` (cluster links, KIP-1279): batch for batch the same log, so the end offsets alone tell.
 
 The arithmetic is pure; the gauges ask the clusters for what it needs.
 """
@@ -24,6 +26,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 from appliance.control.datapath import ClusterView, Partition
+from appliance.resources.virtual_cluster import Replication
 
 Topics = Mapping[str, tuple[int, ...]]
 _KEY_HEAD = struct.Struct(">h")
@@ -110,9 +113,9 @@ def lag_by_end(source_end: int, target_end: int) -> int:
     return max(0, source_end - target_end)
 
 
-def replicated(topics: Topics) -> dict[str, tuple[int, ...]]:
-    """Leave out what is not data of the users: internal topics, and MirrorMaker's own."""
-    return {name: partitions for name, partitions in topics.items() if not _internal(name)}
+def replicated(topics: Topics, without: frozenset[str] = frozenset()) -> dict[str, tuple[int, ...]]:
+    """Leave out what is not data of the users: internal topics, MirrorMaker's own, and those `without`."""
+    return {name: partitions for name, partitions in topics.items() if not _internal(name) and name not in without}
 
 
 def _internal(topic: str) -> bool:
@@ -144,8 +147,14 @@ class Gauge(Protocol):
     async def measure(self, ends: Ends, source: ClusterView, target: ClusterView, topics: Topics) -> list[Lag]:
         """Return the lag of each partition, those without lag included. Raises ClusterUnreachable."""
 
+    def translated(self, partition: Partition, offset: int, target_end: int) -> int | None:
+        """Return where an offset of the source stands on a target that lags nowhere; None where nothing tells."""
 
-class OffsetPreservingGauge:
+    def missing(self, source_topics: Topics) -> str | None:
+        """Return the topic that this replication must have left on the source and has not; None: all is there."""
+
+
+class BytePreservingGauge:
     """For replication that keeps offsets."""
 
     async def measure(
@@ -159,6 +168,14 @@ class OffsetPreservingGauge:
         target_end = await target.end_offsets(topics)
         return [Lag(*each, lag_by_end(ends.end[each], target_end[each])) for each in _partitions(topics)]
 
+    def translated(self, partition: Partition, offset: int, target_end: int) -> int | None:  # noqa: ARG002 - Gauge's
+        """See Gauge."""
+        return offset
+
+    def missing(self, source_topics: Topics) -> str | None:  # noqa: ARG002 - it leaves nothing
+        """See Gauge."""
+        return None
+
 
 @dataclass
 class MirrorMakerGauge:
@@ -168,6 +185,8 @@ class MirrorMakerGauge:
     target_alias: str
     _syncs: dict[Partition, OffsetSync] = field(default_factory=dict)
     _read_to: int = 0
+    _data_ends: dict[Partition, tuple[int, int]] = field(default_factory=dict)
+    """Partition -> the end for which it was asked, and the end of the users' records."""
 
     @property
     def topic(self) -> str:
@@ -182,8 +201,33 @@ class MirrorMakerGauge:
         lags = []
         for each in _partitions(topics):
             span = Span(ends.start[each], ends.end[each], end_now[each])
-            lags.append(Lag(*each, *lag_by_sync(span, target_end[each], self._syncs.get(each))))
+            lag, unknown = lag_by_sync(span, target_end[each], self._syncs.get(each))
+            if lag:
+                span = span._replace(end=await self._data_end(source, each, span))
+                lag, unknown = lag_by_sync(span, target_end[each], self._syncs.get(each))
+            lags.append(Lag(*each, lag, unknown))
         return lags
+
+    def translated(self, partition: Partition, offset: int, target_end: int) -> int | None:
+        """See Gauge. The last pair alone tells, and the end: what stands before the last pair may have holes."""
+        asked = self._data_ends.get(partition)
+        if asked is not None and offset >= asked[1]:
+            return target_end
+        sync = self._syncs.get(partition)
+        if sync is None or offset < sync.upstream:
+            return None
+        return min(target_end, sync.downstream + offset - sync.upstream)
+
+    def missing(self, source_topics: Topics) -> str | None:
+        """See Gauge."""
+        return None if self.topic in source_topics else self.topic
+
+    async def _data_end(self, source: ClusterView, partition: Partition, span: Span) -> int:
+        asked = self._data_ends.get(partition)
+        if asked is None or asked[0] != span.end:
+            end = await source.data_end(*partition, span.start, span.end)
+            asked = self._data_ends[partition] = (span.end, end)
+        return asked[1]
 
     async def _read_syncs(self, source: ClusterView) -> None:
         if self.topic not in await source.topics():
@@ -198,6 +242,17 @@ class MirrorMakerGauge:
                 self._syncs.pop(partition, None)
             else:
                 self._syncs[partition] = sync
+
+
+def gauge_for(replication: Replication, target: str) -> Gauge | None:
+    """Return how the lag of a cluster behind another is measured; None where it is not."""
+    match replication:
+        case "mirrormaker":
+            return MirrorMakerGauge(target)
+        case "byte-preserving":
+            return BytePreservingGauge()
+        case _:
+            return None
 
 
 def lagging(lags: Iterable[Lag]) -> list[Lag]:

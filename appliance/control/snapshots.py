@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
+from typing import Protocol
 
 from appliance.control.armoury import Armed, Armoury
 from appliance.control.catalogue import Catalogue
-from appliance.control.edition import Edition, FaultInForce
+from appliance.control.edition import Edition, FaultInForce, Standing
 from appliance.exchange.interceptor import Interceptor, Outage
 from appliance.exchange.route import Route, Target
 from appliance.gateway.snapshot import Door, Snapshot
@@ -16,6 +17,10 @@ from appliance.identity.accounts import Accounts
 from appliance.identity.keys import KeySets
 from appliance.identity.policy import policy_of
 from appliance.identity.revocations import Revocations
+from appliance.policies.connect.fence import Fence, fence_interceptors
+from appliance.policies.positions.hold_fetch import Held
+from appliance.policies.positions.members import News
+from appliance.policies.positions.offset_maps import PositionMaps
 from appliance.resources.cluster import Cluster
 from appliance.resources.envelope import parse_address
 from appliance.resources.listener import Listener
@@ -25,11 +30,22 @@ from appliance.resources.virtual_cluster import VirtualCluster, VirtualClusterSp
 StandardInterceptors = Callable[[VirtualClusterSpec], tuple[Interceptor, ...]]
 
 
+class ForConsumers(Protocol):
+    """What one virtual cluster does for consumers across a switch; `policies.positions.Positions` is it."""
+
+    def held(self) -> list[Held]: ...
+    def take(self, news: News) -> None: ...
+    def interceptors(
+        self, spec: VirtualClusterSpec, serving: str, switches: int = ..., maps: PositionMaps = ...
+    ) -> tuple[Interceptor, ...]: ...
+
+
 class SnapshotMaker:
     """Makes snapshots with rising versions, which are this process's own; one per process that has a gateway.
 
     A virtual cluster whose spec did not change keeps its standard interceptors, and what they remember; so does a
     fault, as long as editions have it. `shared_doors`: other processes open the same ports. `disguise`: see Accounts.
+    `positions` makes what a virtual cluster does for consumers across switches.
     """
 
     def __init__(
@@ -39,9 +55,12 @@ class SnapshotMaker:
         *,
         shared_doors: bool = False,
         disguise: bytes | None = None,
+        positions: Callable[[str], ForConsumers] | None = None,
     ) -> None:
         self.armoury = armoury
         self._standard = standard
+        self._make_positions = positions
+        self._positions: dict[str, ForConsumers] = {}
         self._shared_doors = shared_doors
         self._disguise = disguise or os.urandom(32)
         self._key_sets = KeySets()
@@ -49,13 +68,8 @@ class SnapshotMaker:
         self._accounts = Accounts.of((), self._disguise)
         self._revocations = Revocations()
         self._kept: dict[str, tuple[VirtualClusterSpec, tuple[Interceptor, ...]]] = {}
+        self._fences: dict[str, tuple[Fence, tuple[Interceptor, ...]]] = {}
         self._version = 0
-
-    def disguise_as(self, disguise: bytes) -> None:
-        """Show unknown names what another process with this disguise shows them."""
-        if disguise != self._disguise:
-            self._disguise = disguise
-            self._accounts = Accounts.of(self._users, disguise)
 
     def make(self, edition: Edition) -> Snapshot:
         """Return the next snapshot, which serves as this edition says."""
@@ -66,16 +80,48 @@ class SnapshotMaker:
         for name, virtual_cluster in catalogue.virtual_clusters.items():
             standing = edition.virtual_clusters[name]
             faults = [(each, armed[each.arming]) for each in edition.faults_on(name)]
+            for_consumers = self._for_consumers(virtual_cluster, standing)
             routes[name] = Route(
                 name=name,
                 target=target_of(catalogue.clusters[standing.serving]),
-                interceptors=(*self._interceptors(virtual_cluster), *_fault_interceptors(faults)),
-                fenced=standing.fenced,
+                interceptors=(
+                    *self._fence_interceptors(name, standing.fence),
+                    *self._interceptors(virtual_cluster),
+                    *for_consumers,
+                    *_fault_interceptors(faults),
+                ),
+                fenced=standing.fence.state == "held",
                 outages=_outages(faults),
             )
         self._take_note_of_who_is_known(catalogue)
         doors = tuple(self._door(listener) for listener in catalogue.listeners.values())
         return Snapshot(self._version, MappingProxyType(routes), doors)
+
+    def _fence_interceptors(self, name: str, fence: Fence) -> tuple[Interceptor, ...]:
+        """Return those of a fence, and as long as it stays the same, the same: they remember what has ended."""
+        kept = self._fences.get(name)
+        if kept is None or kept[0] != fence:
+            kept = self._fences[name] = (fence, fence_interceptors(fence))
+        return kept[1]
+
+    def held(self, virtual_cluster: str) -> list[Held]:
+        """Return the clients whose Fetch is held since the last switch."""
+        its = self._positions.get(virtual_cluster)
+        return its.held() if its is not None else []
+
+    def take(self, virtual_cluster: str, news: Iterable[News]) -> None:
+        """Take note of what another process heard of members of groups."""
+        if (its := self._positions.get(virtual_cluster)) is not None:
+            for each in news:
+                its.take(each)
+
+    def _for_consumers(self, virtual_cluster: VirtualCluster, standing: Standing) -> tuple[Interceptor, ...]:
+        if self._make_positions is None:
+            return ()
+        its = self._positions.get(virtual_cluster.name)
+        if its is None:
+            its = self._positions[virtual_cluster.name] = self._make_positions(virtual_cluster.name)
+        return its.interceptors(virtual_cluster.spec, standing.serving, standing.switches, standing.maps)
 
     def _take_note_of_who_is_known(self, catalogue: Catalogue) -> None:
         """Make the accounts anew where users have changed: with thousands of them it is work."""

@@ -5,7 +5,9 @@ Rules, for the user's documentation:
  - a change made through the API is kept here together with a digest of what the files said then, and is made
    again at the next start. When the file has been edited since, the file is newer: it wins and the change is
    forgotten;
- - the cluster that serves a virtual cluster, once switched, is kept here and wins over `spec.cluster`;
+ - the cluster that serves a virtual cluster, once switched, is kept here and wins over `spec.cluster`; so are how
+   often it was switched, and the maps between its clusters' offsets;
+ - switchovers are kept here, the one under way and the last ones that are over; each state before it takes effect;
  - faults are never kept.
 """
 
@@ -19,13 +21,17 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from appliance.control.catalogue import Catalogue, Declared, Identity, identity_of
+from appliance.control.edition import PlainMaps
 from appliance.control.errors import StateError
 from appliance.control.references import members, problems
+from appliance.control.switchover import KeptSwitchover
+from appliance.policies.positions.offset_maps import PositionMaps
 
 FILE = "state.json"
+SWITCHOVERS_KEPT = 50
 
 
 class Change(BaseModel):
@@ -45,10 +51,29 @@ class Kept(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    format: Literal[1] = 1
+    format: Literal[1, 2] = 2
+    """1: without switchovers; it is read, and written as 2."""
     serving: dict[str, str] = Field(default_factory=dict)
     """Virtual cluster -> the cluster that it was switched to."""
+    switches: dict[str, int] = Field(default_factory=dict)
+    """Virtual cluster -> how often it was switched."""
+    positions: dict[str, PlainMaps] = Field(default_factory=dict)
+    """Virtual cluster -> how the offsets of its clusters look to its clients."""
     changes: list[Change] = Field(default_factory=list)
+    switchovers: list[KeptSwitchover] = Field(default_factory=list)
+    """By serial, the newest last."""
+
+    @model_validator(mode="after")
+    def _newest_format(self) -> Kept:
+        return self if self.format == 2 else self.model_copy(update={"format": 2})
+
+    def with_switchover(self, switchover: KeptSwitchover) -> Kept:
+        """Return the same with this switchover as it stands now; the oldest of those that are over are forgotten."""
+        others = [each for each in self.switchovers if each.serial != switchover.serial]
+        kept = sorted([*others, switchover], key=lambda each: each.serial)
+        over = [each.serial for each in kept if each.over]
+        forgotten = set(over[: max(0, len(over) - SWITCHOVERS_KEPT)])
+        return self.model_copy(update={"switchovers": [each for each in kept if each.serial not in forgotten]})
 
     def with_serving(self, virtual_cluster: str, cluster: str | None) -> Kept:
         """Return the same with another serving cluster; None: the one of its spec."""
@@ -56,6 +81,20 @@ class Kept(BaseModel):
         if cluster is not None:
             serving[virtual_cluster] = cluster
         return self.model_copy(update={"serving": serving})
+
+    def with_switch(self, virtual_cluster: str, cluster: str | None, maps: PositionMaps) -> Kept:
+        """Return the same after one more switch; `cluster` as in `with_serving`."""
+        switches = {**self.switches, virtual_cluster: self.switches.get(virtual_cluster, 0) + 1}
+        positions = {**self.positions, virtual_cluster: maps}
+        changed = {"switches": switches, "positions": positions}
+        return self.with_serving(virtual_cluster, cluster).model_copy(update=changed)
+
+    def without_switches(self, virtual_cluster: str) -> Kept:
+        """Return the same as if the virtual cluster had never been switched: it is deleted."""
+        switches = {name: times for name, times in self.switches.items() if name != virtual_cluster}
+        positions = {name: maps for name, maps in self.positions.items() if name != virtual_cluster}
+        changed = {"switches": switches, "positions": positions}
+        return self.with_serving(virtual_cluster, None).model_copy(update=changed)
 
 
 def digest_of(resource: Declared | None) -> str | None:
@@ -165,7 +204,15 @@ def restore(declared: Iterable[Declared], kept: Kept) -> tuple[Catalogue, Kept, 
                 f"VirtualCluster {name}: it was switched to {cluster}, which is not among its clusters any "
                 f"more: {virtual_cluster.spec.cluster} serves"
             )
-    return catalogue, Kept(serving=serving, changes=changes), remarks
+    known = catalogue.virtual_clusters
+    kept_now = Kept(
+        serving=serving,
+        switches={name: times for name, times in kept.switches.items() if name in known},
+        positions={name: maps for name, maps in kept.positions.items() if name in known},
+        changes=changes,
+        switchovers=kept.switchovers,
+    )
+    return catalogue, kept_now, remarks
 
 
 def with_change(kept: Kept, files: Mapping[Identity, Declared], identity: Identity, new: Declared | None) -> Kept:

@@ -61,7 +61,8 @@ def declare(
     """
     virtual = section.virtual_cluster_spec()
     if preserves_offsets and section.replication is not None:
-        virtual = virtual.model_copy(update={"replication": "offset-preserving"})
+        # Where offsets are the same on both sides, there is nothing to make continuous.
+        virtual = virtual.model_copy(update={"replication": "byte-preserving", "offsets": "as-is"})
     name = section.virtual_cluster.name
     bootstrap = f"127.0.0.1:{port()}"
     node_ids = sorted({node for cluster in found.values() for node in cluster.node_ids})

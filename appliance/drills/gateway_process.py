@@ -20,7 +20,7 @@ from appliance.remote.client import ControlApi
 from appliance.remote.readiness import Readiness
 from appliance.resources.kinds import Resource
 
-READY_SECONDS = 30.0
+READY_SECONDS = 60.0
 _END_SECONDS = 10.0
 _LOOK_SECONDS = 0.05
 
@@ -43,8 +43,10 @@ class RunningGateway:
 
 
 @asynccontextmanager
-async def open_gateway(resources: Sequence[Resource], directory: RunDirectory) -> AsyncIterator[RunningGateway]:
-    """Run a gateway with these resources until the block ends. Raises GatewayFailedError.
+async def open_gateway(
+    resources: Sequence[Resource], directory: RunDirectory, *, workers: int = 1
+) -> AsyncIterator[RunningGateway]:
+    """Run a gateway with these resources, in so many processes, until the block ends. Raises GatewayFailedError.
 
     Its declarations, state and log are kept in the run's directory.
     """
@@ -57,6 +59,7 @@ async def open_gateway(resources: Sequence[Resource], directory: RunDirectory) -
     token.write_text(secret, encoding="utf-8")
     command = [sys.executable, "-m", "appliance", "serve", "-f", str(declared), "--api", "127.0.0.1:0"]
     command += ["--api-token-file", str(token), "--state", str(work / "state"), "--ready-file", str(ready)]
+    command += ["--workers", str(workers)]
     process = await start_guarded(command, directory.logs / "gateway.log")
     try:
         address = await _wait_ready(process, trio.Path(ready))

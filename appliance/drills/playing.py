@@ -45,6 +45,7 @@ class Run:
         directory: RunDirectory,
         progress: Progress,
         interruption: Interruption,
+        workers: int,
     ) -> None:
         self.scenario = scenario
         """As it is run: a lab may not be able to run all of it."""
@@ -52,6 +53,7 @@ class Run:
         """The cluster whose log decides: the one that serves at the end."""
         self._seed, self._clock, self._directory = seed, clock, directory
         self._progress, self._interruption = progress, interruption
+        self._workers = workers
         self._record = RunRecord(directory.journal, progress.happened)
         self._phases = PhaseLog(clock, self._record)
         self._logbook = Logbook(clock)
@@ -91,6 +93,8 @@ class Run:
         self._progress.say(f"lab: {lab.kind}; {lab.note}")
         for change in adapted.changes:
             self._record.add(Noted(at=self._clock(), text=f"the scenario was adapted to the lab: {change}"))
+        if self._workers > 1:
+            self._record.add(Noted(at=self._clock(), text=f"the gateway serves in {self._workers} worker processes"))
         if adapted.impossible:
             raise InconclusiveError(adapted.impossible)
         await create_topics(section, lab, self._progress)
@@ -101,7 +105,7 @@ class Run:
             )
             self._progress.say(f"starting the gateway; its virtual cluster will be at {bootstrap}")
             async with (
-                open_gateway(resources, self._directory) as gateway,
+                open_gateway(resources, self._directory, workers=self._workers) as gateway,
                 open_fleet() as fleet,
                 trio.open_nursery() as nursery,
             ):

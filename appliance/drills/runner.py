@@ -38,12 +38,14 @@ async def run_drill(
     seed: int | None = None,
     progress: Progress | None = None,
     interruption: Interruption | None = None,
+    workers: int = 1,
 ) -> Summary:
     """Run a scenario and return its verdict; all files are in `out/<scenario>/<start>/` then.
 
     `text` is the scenario's source, whose SHA-256 names it. `lab` is one that runs already and goes on running
-    afterwards (its clusters are the scenario's); otherwise one of `lab_kind` is opened and ended. Whatever happens
-    to the drill is in the summary; raises only OSError for the run's own files.
+    afterwards (its clusters are the scenario's); otherwise one of `lab_kind` is opened and ended. `workers` is in how
+    many processes the gateway serves. Whatever happens to the drill is in the summary; raises only OSError for the
+    run's own files.
     """
     clock = RunClock()
     directory = make_run_directory(out, scenario.name, clock.started)
@@ -57,6 +59,7 @@ async def run_drill(
         directory=directory,
         progress=watcher,
         interruption=Interruption() if interruption is None else interruption,
+        workers=workers,
     )
     ending = await run.play(lab, lab_kind)
     run.close(ending, lab_kind)

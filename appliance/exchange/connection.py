@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from appliance.exchange.addresses import Advertise
 from appliance.exchange.ledger import Ledger
 from appliance.exchange.limits import Limits
+from appliance.exchange.message import NOBODY, Peer
 from appliance.exchange.meters import ApiMeters, Metering
 from appliance.exchange.route import Route
 from appliance.exchange.topology import Knowledge
@@ -20,6 +21,7 @@ class Connection:
     knowledge: Knowledge
     advertise: Advertise
     limits: Limits = field(default_factory=Limits)
+    peer: Peer = NOBODY
 
     asks: bool = False
     """It is the gateway that asks who the client is: SASL requests are for it (`Then.AUTHENTICATE`)."""

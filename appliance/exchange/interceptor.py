@@ -7,7 +7,7 @@ An interceptor is synchronous and returns a verdict value; it neither waits nor 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 from appliance.exchange.message import Answer, Question
 
@@ -17,6 +17,17 @@ Mode = Literal["refuse", "reset", "blackhole"]
 @dataclass(frozen=True)
 class Delay:
     """Hold the message this long (and what is behind it on the connection), then go on."""
+
+    seconds: float
+
+
+@dataclass(frozen=True)
+class AskAgain:
+    """Hold the message this long (and what is behind it on the connection), then ask the same interceptor again.
+
+    The question keeps its memo, so that the interceptor can tell how often it was asked. Only for requests: a response
+    that waited would hold up the broker's connection.
+    """
 
     seconds: float
 
@@ -43,7 +54,7 @@ class Close:
     reason: str
 
 
-RequestVerdict = Delay | Reply | Replace | Close | None
+RequestVerdict = Delay | AskAgain | Reply | Replace | Close | None
 """None: go on unchanged."""
 ResponseVerdict = Delay | Replace | Close | None
 
@@ -62,6 +73,32 @@ class Interceptor(Protocol):
 
     def on_response(self, answer: Answer) -> ResponseVerdict:
         """Look at a response that is whole in memory, with the request that it answers."""
+
+
+class InPlace(Protocol):
+    """Changes fields of one Fetch response as it passes, each in its place and never its size."""
+
+    fields: tuple[str, ...]
+    """The fields that it wants to see, by dotted path; `records.size` is the length in front of records."""
+
+    def see(self, field: int, buffer: bytearray | memoryview, start: int, end: int) -> None:
+        """Look at the field `buffer[start:end]`, an index into `fields`; write into it as need be. Raises Malformed."""
+
+    def batches(self, buffer: bytearray | memoryview, start: int, end: int, left: int) -> int:
+        """Look at the next part of the records whose size was seen last; return up to where it has been used up.
+
+        `left` is how many bytes of them are still to come from `start` on. What was not used up is given again, with
+        more behind it. Raises Malformed.
+        """
+
+
+@runtime_checkable
+class Streams(Protocol):
+    """An interceptor whose `on_response` for Fetch can also be done while the response passes, too large to be
+    held."""
+
+    def passing(self, question: Question) -> InPlace | None:
+        """Return what changes the response to this request in place; None: it is left alone."""
 
 
 class Outage(Protocol):

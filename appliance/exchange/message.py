@@ -3,9 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from appliance.exchange.topology import Knowledge
 from appliance.wire.walk import Buffer
+
+
+class Peer(NamedTuple):
+    """The client's end of a connection: no two connections share it at one time."""
+
+    host: str
+    port: int
+
+
+NOBODY = Peer("", 0)
+"""Where it does not matter who asks."""
 
 
 @dataclass(slots=True)
@@ -23,13 +35,17 @@ class Question:
     body: Buffer
     knowledge: Knowledge
     """What is known of the cluster that serves the connection."""
+    peer: Peer = NOBODY
     memo: dict[str, object] = field(default_factory=dict)
     """What an interceptor noted at the request for the response, under its own name."""
 
 
 @dataclass(slots=True)
 class Answer:
-    """A response that is whole in memory, and the request that it answers."""
+    """A response that is whole in memory, and the request that it answers.
+
+    `body` may be written into, as far as it is writable and sizes stay; that is not a replacement.
+    """
 
     question: Question
     body: Buffer

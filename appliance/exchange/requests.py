@@ -8,7 +8,7 @@ from appliance.exchange import versions
 from appliance.exchange.bare_sasl import handshake_refusal, is_bare_sasl
 from appliance.exchange.chain import Kind
 from appliance.exchange.connection import Connection
-from appliance.exchange.interceptor import Close, Delay, Replace, Reply
+from appliance.exchange.interceptor import AskAgain, Close, Delay, Replace, Reply
 from appliance.exchange.ledger import Entry
 from appliance.exchange.message import Question
 from appliance.exchange.retired import is_retired, refusal
@@ -158,8 +158,10 @@ class Requests:
                 self._connection.metering.unanswered(entry.api_key, size)
                 return True
         if entry.interceptors:
-            client_id, knowledge = self._connection.client_id, self._connection.knowledge
-            entry.question = Question(entry.api_key, entry.api_version, entry.correlation_id, client_id, b"", knowledge)
+            its = self._connection
+            entry.question = Question(
+                entry.api_key, entry.api_version, entry.correlation_id, its.client_id, b"", its.knowledge, its.peer
+            )
         self._enter(entry, kind)
         self._connection.metering.entered(entry, size)
         return True
@@ -214,6 +216,10 @@ class Requests:
                 case Delay(seconds):
                     self._in_hand = in_hand
                     return Then.WAIT, seconds
+                case AskAgain(seconds):
+                    in_hand.turn -= 1
+                    self._in_hand = in_hand
+                    return Then.WAIT, seconds
                 case Reply(body):
                     return self._answer(question, question.api_version, body, at, end, out, kind)
                 case Replace(body):
@@ -233,7 +239,7 @@ class Requests:
         if in_hand is None:
             connection = self._connection
             connection.client_id = header.client_id
-            return _InHand(Question(*header[:4], body, connection.knowledge), kind)
+            return _InHand(Question(*header[:4], body, connection.knowledge, connection.peer), kind)
         if not in_hand.replaced:
             in_hand.question.body = body  # the buffer may have moved while the request waited
         return in_hand

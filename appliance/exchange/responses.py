@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from appliance.exchange import addresses, versions
 from appliance.exchange.connection import Connection
-from appliance.exchange.interceptor import Close, Delay, Replace
+from appliance.exchange.interceptor import Close, Delay, InPlace, Replace, Streams
 from appliance.exchange.ledger import Entry
 from appliance.exchange.message import Answer
 from appliance.exchange.step import Outgoing, Refused, Step, Then
@@ -95,7 +95,7 @@ class Responses:
                 if end - at < _STREAM_HEAD:
                     return out.step(at, need=_STREAM_HEAD)
                 body = response_body(buffer, at, end, entry.api_key, entry.api_version)
-                self._fetch = PassingFetch(entry.api_version, frame_end - body)
+                self._fetch = PassingFetch(entry.api_version, frame_end - body, _patch(entry))
                 at = body
                 continue
             seconds = self._decide(buffer, at, frame_end, entry, out)
@@ -133,7 +133,9 @@ class Responses:
     @staticmethod
     def _streams(entry: Entry, size: int) -> bool:
         """Return whether the response may pass while it is walked; others are needed whole."""
-        return entry.api_key == Api.FETCH and not entry.interceptors and size > _HELD
+        if entry.api_key != Api.FETCH or size <= _HELD:
+            return False
+        return not entry.interceptors or (len(entry.interceptors) == 1 and isinstance(entry.interceptors[0], Streams))
 
     def _decide(self, buffer: bytearray | memoryview, at: int, end: int, entry: Entry, out: Outgoing) -> float | None:
         """Take one whole response through its interceptors and rewrite its addresses; return seconds if it is to
@@ -179,6 +181,15 @@ class Responses:
         )
         out.doors = out.doors or rewritten.news
         return spliced(body, 0, len(body), rewritten.edits) if rewritten.edits else None
+
+
+def _patch(entry: Entry) -> InPlace | None:
+    """Return what changes a response that streams through, if anything does."""
+    if not entry.interceptors or entry.question is None:
+        return None
+    interceptor = entry.interceptors[0]
+    assert isinstance(interceptor, Streams)
+    return interceptor.passing(entry.question)
 
 
 def _check_beginning(buffer: Buffer, at: int, end: int) -> None:

@@ -5,6 +5,7 @@ An API whose messages nobody here needs to read keeps the broker's range, future
 
 from __future__ import annotations
 
+import dataclasses
 from datetime import timedelta
 from typing import Any
 
@@ -22,8 +23,29 @@ from appliance.wire.walk import Buffer, walk_of
 
 _WANTED = ("error_code", "api_keys.api_key", "api_keys.min_version", "api_keys.max_version")
 
-DECODED: frozenset[int] = frozenset({*CARRIERS, Api.API_VERSIONS, Api.INIT_PRODUCER_ID})
-"""APIs with messages that the gateway reads on every connection."""
+_OFFSETS = {
+    Api.LIST_OFFSETS,
+    Api.OFFSET_COMMIT,
+    Api.OFFSET_FETCH,
+    Api.DELETE_RECORDS,
+    Api.OFFSET_FOR_LEADER_EPOCH,
+    Api.TXN_OFFSET_COMMIT,
+    Api.DESCRIBE_SHARE_GROUP_OFFSETS,
+    Api.ALTER_SHARE_GROUP_OFFSETS,
+}
+"""Read once a virtual cluster was switched. A client settles its versions when it connects, and must not have to go
+back on them in the middle of a switch: so they are limited before."""
+_GROUPS = {
+    Api.SYNC_GROUP,
+    Api.HEARTBEAT,
+    Api.LEAVE_GROUP,
+    Api.CONSUMER_GROUP_HEARTBEAT,
+    Api.SHARE_GROUP_HEARTBEAT,
+    Api.STREAMS_GROUP_HEARTBEAT,
+}
+
+DECODED: frozenset[int] = frozenset({*CARRIERS, *_OFFSETS, *_GROUPS, Api.API_VERSIONS, Api.INIT_PRODUCER_ID})
+"""APIs with messages that the gateway reads, now or when a virtual cluster is switched."""
 
 
 def newest_api_versions() -> int:
@@ -84,7 +106,7 @@ def answer(api_version: int, offered: Any) -> tuple[int, bytes]:
         if feature in kind.__dataclass_fields__:
             element = element_type(kind, feature)
             fields[feature] = tuple(
-                element(**{name: getattr(each, name) for name in element.__dataclass_fields__})
+                element(**{field.name: getattr(each, field.name) for field in dataclasses.fields(element)})
                 for each in getattr(offered, feature, ())
             )
     for name in ("finalized_features_epoch", "zk_migration_ready"):

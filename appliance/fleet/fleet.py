@@ -15,12 +15,13 @@ from appliance.exchange.measures import Measures, merged
 from appliance.exchange.route import Target
 from appliance.fleet.member import Member
 from appliance.fleet.merging import merged_counts, merged_facts
-from appliance.fleet.messages import Ask, Failed, Hello, Move, Moved, Report
+from appliance.fleet.messages import Ask, Begin, Failed, Hello, Move, Moved, Report, Tidings
 from appliance.fleet.ordinals import SharedOrdinal
 from appliance.gateway.client import open_client
 from appliance.gateway.dialer import Dialer
 from appliance.gateway.errors import ClusterUnreachable
 from appliance.gateway.server import GatewayFacts
+from appliance.policies.positions.hold_fetch import Held
 
 REFRESH_SECONDS = 1.0
 _MOST_PAUSE = 0.2
@@ -28,19 +29,17 @@ _PAUSES = 0.8
 
 
 class Fleet:
-    """See DataPath. Holds what the workers report; `supervisor` keeps them. `monotonic` is a clock in seconds.
+    """See DataPath. Holds what the workers report; `supervisor` keeps them.
 
-    `dialer` is for control's own clients, which are the supervisor's; `disguise`: see Accounts.
+    `monotonic` is a clock in seconds, `wall` gives Unix time; `disguise`: see Begin.
     """
 
-    def __init__(self, monotonic: Callable[[], float], dialer: Dialer, disguise: bytes) -> None:
+    def __init__(self, monotonic: Callable[[], float], wall: Callable[[], float], disguise: bytes) -> None:
         self.edition = Edition(version=0)
-        self._dialer = dialer
-        self._disguise = disguise
         self._monotonic = monotonic
         self._members: dict[int, Member] = {}
         """By number; a dead one until it is replaced."""
-        self._counts: dict[int, SharedOrdinal] = {}
+        self._ordinals: dict[int, SharedOrdinal] = {}
         self._left_behind: dict[int, FaultCounts] = {}
         """What dead workers had counted, by arming."""
         self._measured_before = Measures()
@@ -48,6 +47,8 @@ class Fleet:
         self._numbers = itertools.count(1)
         self._moved: dict[int, Moved] = {}
         self._news = trio.Event()
+        self._begin = Begin(disguise=disguise.hex())
+        self._dialer = Dialer.made(wall)
 
     # -- for control
 
@@ -55,9 +56,9 @@ class Fleet:
         """See DataPath."""
         self.edition = edition
         counted = (each for each in edition.faults if each.spec.trigger.counts)
-        self._counts = {each.arming: self._counts.get(each.arming) or SharedOrdinal.make() for each in counted}
+        self._ordinals = {each.arming: self._ordinals.get(each.arming) or SharedOrdinal.make() for each in counted}
         for member in self.alive:
-            member.adopt(edition, self._counts, self._disguise)
+            member.adopt(edition, self._ordinals)
 
     async def in_effect(self, version: int) -> None:
         """See DataPath. A worker that was sent nothing yet will be sent the newest edition, before it opens a door."""
@@ -91,9 +92,13 @@ class Fleet:
         """See DataPath. A dead worker has none; one that does not answer has what it last said."""
         return sum(each.writes.get(virtual_cluster, 0) for each in self._reports)
 
+    def held_fetches(self, virtual_cluster: str) -> list[Held]:
+        """See DataPath."""
+        return [held for each in self._reports for held in each.held.get(virtual_cluster, ())]
+
     def fault_counts(self, arming: int) -> FaultCounts:
         """See DataPath. Of a worker that was killed, what it counted in its last half second is not known."""
-        counts = [each.faults[arming] for each in self._reports if arming in each.faults]
+        counts = [each.counts[arming] for each in self.alive if arming in each.counts]
         return merged_counts([self._left_behind.get(arming, FaultCounts()), *counts])
 
     def workers(self) -> tuple[WorkerFacts, ...]:
@@ -137,12 +142,11 @@ class Fleet:
         """Note that a worker is dead."""
         member.alive = False
         self._measured_before = merged([self._measured_before, member.measures.without_gauges()])
-        if member.report is not None:
-            for arming, counts in member.report.faults.items():
-                before = self._left_behind.get(arming, FaultCounts())
-                self._left_behind[arming] = merged_counts([before, counts])
-            for arming in sorted(self._left_behind)[: -KEPT_AFTER_THE_END - len(self.edition.faults)]:
-                del self._left_behind[arming]
+        for arming, counts in member.counts.items():
+            before = self._left_behind.get(arming, FaultCounts())
+            self._left_behind[arming] = merged_counts([before, counts])
+        for arming in sorted(self._left_behind)[: -KEPT_AFTER_THE_END - len(self.edition.faults)]:
+            del self._left_behind[arming]
         self._tell_news()
 
     async def listen(self, member: Member) -> str | None:
@@ -150,15 +154,16 @@ class Fleet:
         while (word := await member.next_word()) is not None:
             match word:
                 case Hello():
-                    member.adopt(self.edition, self._counts, self._disguise)
-                    member.listens()
+                    member.adopt(self.edition, self._ordinals)
+                    member.begin(self._begin)
                 case Report():
-                    member.report = word
-                    member.measures = word.measures or member.measures
-                    if member.reported_at is None:
-                        member.reported_at = self._monotonic()
+                    member.take(word, self._monotonic())
                 case Moved():
                     self._moved[word.number] = word
+                case Tidings():
+                    for other in self.alive:
+                        if other is not member:
+                            other.tell(word)
                 case Failed():
                     return word.reason
             self._tell_news()

@@ -8,11 +8,12 @@ from collections.abc import Mapping
 
 import trio
 
+from appliance.control.armoury import FaultCounts
 from appliance.control.datapath import WorkerFacts
 from appliance.control.edition import Edition
 from appliance.exchange.measures import Measures
 from appliance.fleet.link import Link
-from appliance.fleet.messages import Adopt, Count, Order, Report, Word, encoded, word_from
+from appliance.fleet.messages import Adopt, Begin, Count, Order, Report, Word, encoded, word_from
 from appliance.fleet.ordinals import SharedOrdinal
 from appliance.fleet.process import WorkerProcess
 
@@ -30,6 +31,8 @@ class Member:
         self.report: Report | None = None
         self.measures = Measures()
         """As it last told them."""
+        self.counts: dict[int, FaultCounts] = {}
+        """What its faults have counted, by arming."""
         self.reported_at: float | None = None
         """When its doors were open for the first time."""
         self.silent = 0
@@ -37,16 +40,16 @@ class Member:
         self._link = link
         self._started_at = now
         self._listens = trio.Event()
+        self._begin: Begin | None = None
         self._orders: deque[Order] = deque()
         self._edition: Edition | None = None
-        self._counts: Mapping[int, SharedOrdinal] = {}
-        self._counts_sent: set[int] = set()
-        self._disguise = b""
+        self._ordinals: Mapping[int, SharedOrdinal] = {}
+        self._ordinals_sent: set[int] = set()
         self._wanted = trio.Event()
 
-    def adopt(self, edition: Edition, counts: Mapping[int, SharedOrdinal], disguise: bytes) -> None:
-        """Send this edition when its turn comes, and nothing older any more; `counts` as its faults need them."""
-        self._edition, self._counts, self._disguise = edition, counts, disguise
+    def adopt(self, edition: Edition, ordinals: Mapping[int, SharedOrdinal]) -> None:
+        """Send this edition when its turn comes, and nothing older any more; `ordinals` as its faults need them."""
+        self._edition, self._ordinals = edition, ordinals
         self._wanted.set()
 
     def tell(self, order: Order) -> None:
@@ -54,9 +57,18 @@ class Member:
         self._orders.append(order)
         self._wanted.set()
 
-    def listens(self) -> None:
-        """Note that the worker is there to take orders."""
+    def begin(self, begin: Begin) -> None:
+        """Note that the worker is there to take orders; this is the first."""
+        self._begin = begin
         self._listens.set()
+
+    def take(self, report: Report, now: float) -> None:
+        """Take in what it reports."""
+        self.report = report
+        self.counts |= report.faults
+        self.measures = report.measures or self.measures
+        if self.reported_at is None:
+            self.reported_at = now
 
     @property
     def edition(self) -> int:
@@ -77,7 +89,9 @@ class Member:
     async def speak(self) -> None:
         """Send what there is to send, until cancelled or the worker is gone."""
         await self._listens.wait()
+        assert self._begin is not None
         try:
+            await self._link.send(encoded(self._begin))
             while True:
                 await self._wanted.wait()
                 self._wanted = trio.Event()
@@ -103,13 +117,13 @@ class Member:
         self._link.close()
 
     async def _send_edition(self) -> None:
-        edition, counts = self._edition, self._counts
+        edition, ordinals = self._edition, self._ordinals
         if edition is None or edition.version <= self.sent:
             return
         self.sent = edition.version
         for fault in edition.faults:
-            count = counts.get(fault.arming)
-            if count is not None and fault.arming not in self._counts_sent:
-                await self._link.send(encoded(Count(arming=fault.arming)), count.fileno())
-                self._counts_sent.add(fault.arming)
-        await self._link.send(encoded(Adopt(edition=edition, disguise=self._disguise.hex())))
+            ordinal = ordinals.get(fault.arming)
+            if ordinal is not None and fault.arming not in self._ordinals_sent:
+                await self._link.send(encoded(Count(arming=fault.arming)), ordinal.fileno())
+                self._ordinals_sent.add(fault.arming)
+        await self._link.send(encoded(Adopt(edition=edition)))

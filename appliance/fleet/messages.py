@@ -1,7 +1,7 @@
 """What supervisor and worker say to each other, as JSON of these models.
 
-supervisor -> worker     Count*, Adopt, Ask, Move, Drain
-worker -> supervisor     Hello, then Report over and over; Moved; or Failed, and its end
+supervisor -> worker     Begin, then Count*, Adopt, Ask, Move, Drain, Tidings
+worker -> supervisor     Hello, then Report over and over; Moved; Tidings; or Failed, and its end
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ from appliance.control.edition import Edition
 from appliance.exchange.measures import Measures
 from appliance.fleet.errors import LinkBroken
 from appliance.gateway.server import GatewayFacts
+from appliance.policies.positions.hold_fetch import Held
+from appliance.policies.positions.members import News
 
 
 class _Message(BaseModel):
@@ -23,6 +25,14 @@ class _Message(BaseModel):
 
 
 # -- to a worker
+
+
+class Begin(_Message):
+    """The answer to Hello."""
+
+    kind: Literal["begin"] = "begin"
+    disguise: str = Field(repr=False)
+    """In hexadecimal digits, see identity.Accounts: all workers must show an unknown user the same."""
 
 
 class Count(_Message):
@@ -37,8 +47,6 @@ class Adopt(_Message):
 
     kind: Literal["adopt"] = "adopt"
     edition: Edition
-    disguise: str = Field(repr=False)
-    """See Accounts, in hex: what unknown names are shown must be the same in every worker."""
 
 
 class Ask(_Message):
@@ -137,8 +145,10 @@ class Report(_Message):
     facts: Facts = Facts()
     writes: dict[str, int] = Field(default_factory=dict)
     """Virtual cluster -> writes that went upstream and have no answer yet."""
+    held: dict[str, tuple[Held, ...]] = Field(default_factory=dict)
+    """Virtual cluster -> the clients whose Fetch is held; those that have none are not there."""
     faults: dict[int, FaultCounts] = Field(default_factory=dict)
-    """By arming."""
+    """What has changed since the last report, by arming."""
     answers: int = 0
     """The latest Ask that was heard."""
     silence: float = 0.0
@@ -156,9 +166,17 @@ class Moved(_Message):
     error: str | None = None
 
 
+class Tidings(_Message):
+    """What one worker heard of members of groups; the supervisor passes it on to all others."""
+
+    kind: Literal["tidings"] = "tidings"
+    news: dict[str, tuple[News, ...]]
+    """By virtual cluster."""
+
+
 _Kind = TypeVar("_Kind")
-Order = Count | Adopt | Ask | Move | Drain
-Word = Hello | Failed | Report | Moved
+Order = Begin | Count | Adopt | Ask | Move | Drain | Tidings
+Word = Hello | Failed | Report | Moved | Tidings
 
 _ORDERS: TypeAdapter[Order] = TypeAdapter(Annotated[Order, Field(discriminator="kind")])
 _WORDS: TypeAdapter[Word] = TypeAdapter(Annotated[Word, Field(discriminator="kind")])

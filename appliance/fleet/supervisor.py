@@ -52,7 +52,8 @@ class Supervisor:
     async def serve(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Keep the workers until cancelled; started when all of them have their doors open.
 
-        Raises PortTaken where a door cannot be opened at the start, WorkersFailError when workers end again and again.
+        Raises GatewayError where a door cannot be opened at the start, WorkersFailError when workers end again and
+        again.
         """
         await refuse_taken_ports(self.fleet.edition)
         async with trio.open_nursery() as nursery:
@@ -65,7 +66,10 @@ class Supervisor:
             task_status.started()
 
     async def drain(self, seconds: float) -> None:
-        """Let all workers take no more clients, let go of those that are there, and end; within so many seconds."""
+        """Let all workers take no more clients, let go of those that are there, and end.
+
+        Who has not ended soon after so many seconds is killed.
+        """
         self._draining = True
         for member in self.fleet.alive:
             if member.report is None:
@@ -73,8 +77,15 @@ class Supervisor:
             else:
                 member.tell(Drain(seconds=seconds))
         with trio.move_on_after(seconds + _FAREWELL_SECONDS):
-            while self.fleet.alive:
-                await self.fleet.wait_news()
+            await self._until_all_ended()
+        for member in self.fleet.alive:
+            log.warning("worker %d (pid %d) has not let go of its clients in time", member.number, member.process.pid)
+            member.process.kill()
+        await self._until_all_ended()
+
+    async def _until_all_ended(self) -> None:
+        while self.fleet.alive:
+            await self.fleet.wait_news()
 
     async def _keep(self, number: int) -> None:
         failures, restarts = 0, 0

@@ -15,11 +15,12 @@ import os
 import signal
 import socket
 import sys
+from functools import partial
 
 import trio
 
 from appliance.chaos.faults import arm
-from appliance.control.armoury import Armoury
+from appliance.control.armoury import Armoury, FaultCounts
 from appliance.control.edition import Edition
 from appliance.control.one_process import OneProcess
 from appliance.control.snapshots import SnapshotMaker
@@ -28,6 +29,7 @@ from appliance.fleet.link import Link
 from appliance.fleet.messages import (
     Adopt,
     Ask,
+    Begin,
     Count,
     Drain,
     Facts,
@@ -36,6 +38,7 @@ from appliance.fleet.messages import (
     Move,
     Moved,
     Report,
+    Tidings,
     Word,
     encoded,
     order_from,
@@ -46,6 +49,8 @@ from appliance.gateway.errors import ClusterUnreachable, GatewayError
 from appliance.gateway.feed import SnapshotFeed
 from appliance.gateway.logs import LogFormat, write_logs
 from appliance.gateway.server import Gateway
+from appliance.policies.positions.members import News
+from appliance.policies.positions.positions import Positions
 from appliance.policies.standard import standard_interceptors
 
 REPORT_SECONDS = 0.5
@@ -58,43 +63,46 @@ log = logging.getLogger("tidegate.fleet")
 
 
 class Worker:
-    """Serves until it is told to end, or nobody is there to tell it; owns the link.
+    """Serves until it is told to end, or nobody is there to tell it.
 
-    `drain`: seconds for one that SIGTERM asks for.
+    `drain`: seconds for one that SIGTERM asks for; `disguise`: see Begin.
     """
 
-    def __init__(self, link: Link, drain: float) -> None:
+    def __init__(self, link: Link, drain: float, disguise: bytes) -> None:
         self._link = link
         self._drain = drain
-        self._counts: dict[int, SharedOrdinal] = {}
-        self._armoury = Armoury(arm, self._counts)
+        self._ordinals: dict[int, SharedOrdinal] = {}
+        self._armoury = Armoury(arm, self._ordinals)
         feed = SnapshotFeed()
-        self._maker = SnapshotMaker(standard_interceptors, self._armoury, shared_doors=True)
+        self._maker = SnapshotMaker(
+            standard_interceptors,
+            self._armoury,
+            shared_doors=True,
+            disguise=disguise,
+            positions=lambda name: Positions(trio.current_time, partial(self._hear, name)),
+        )
+        self._news: dict[str, list[News]] = {}
         self._gateway = Gateway(feed)
         self._served = OneProcess(self._gateway, feed, self._maker, trio.current_time)
         self._heard = 0
+        self._told: dict[int, FaultCounts] = {}
         self._lapses: dict[int, float] = {}
         self._lapses_changed = trio.Event()
         self._words, self._spoken = trio.open_memory_channel[Word](math.inf)
         self._leave = trio.Event()
-        self._failed = False
+        self._opened = self._failed = False
 
     async def run(self) -> int:
         """Serve; return the exit status."""
-        try:
-            await self._run()
-        finally:
-            self._link.close()
-        return 1 if self._failed else 0
-
-    async def _run(self) -> None:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._speak)
             nursery.start_soon(self._heed_sigterm)
             nursery.start_soon(self._listen, nursery)
             await self._leave.wait()
-            await self._served.drain(self._drain)
+            if self._opened:
+                await self._served.drain(self._drain)
             nursery.cancel_scope.cancel()
+        return 1 if self._failed else 0
 
     async def _listen(self, nursery: trio.Nursery) -> None:
         try:
@@ -108,14 +116,18 @@ class Worker:
         match order_from(payload):
             case Count(arming=arming):
                 assert descriptor is not None
-                self._counts[arming] = SharedOrdinal(descriptor)
+                self._ordinals[arming] = SharedOrdinal(descriptor)
                 os.close(descriptor)
-            case Adopt(edition=edition, disguise=disguise):
-                self._maker.disguise_as(bytes.fromhex(disguise))
+            case Begin():
+                raise LinkBroken("expected one Begin, found another")
+            case Adopt(edition=edition):
                 await self._adopt(edition, nursery)
             case Ask(number=number, measures=measures):
                 self._heard = number
                 self._report(measures=measures)
+            case Tidings(news=news):
+                for name, its in news.items():
+                    self._maker.take(name, its)
             case Move() as move:
                 nursery.start_soon(self._move, move)
             case Drain(seconds=seconds):
@@ -124,26 +136,27 @@ class Worker:
     async def _adopt(self, edition: Edition, nursery: trio.Nursery) -> None:
         first = self._served.edition.version == 0
         self._served.publish(edition)
-        for arming in self._counts.keys() - {each.arming for each in edition.faults}:
-            del self._counts[arming]
+        for arming in self._ordinals.keys() - {each.arming for each in edition.faults}:
+            del self._ordinals[arming]
         now = trio.current_time()
         self._lapses = {each.arming: now + each.seconds_left + _LAPSE_GRACE for each in edition.faults}
         self._lapses_changed.set()
-        if first and not await self._open(nursery):
-            return
-        self._report()
+        if first:
+            await self._open(nursery)
+        if self._opened:
+            self._report()
 
-    async def _open(self, nursery: trio.Nursery) -> bool:
+    async def _open(self, nursery: trio.Nursery) -> None:
         try:
             await nursery.start(self._served.serve)
         except* GatewayError as group:
             self._failed = True
             self._say(Failed(reason=_only(group)))
         if self._failed:
-            return False
+            return
+        self._opened = True
         nursery.start_soon(self._report_over_and_over)
         nursery.start_soon(self._let_faults_lapse)
-        return True
 
     async def _move(self, move: Move) -> None:
         try:
@@ -171,16 +184,33 @@ class Worker:
         while True:
             await trio.sleep(REPORT_SECONDS)
             if not self._words.statistics().current_buffer_used:
+                self._tell_news()
                 self._report()
 
+    def _hear(self, virtual_cluster: str, news: News) -> None:
+        """Keep what the other workers must know; they are told at once that somebody's Fetch need not wait any more."""
+        self._news.setdefault(virtual_cluster, []).append(news)
+        if news.what == "looked":
+            self._tell_news()
+
+    def _tell_news(self) -> None:
+        if self._news:
+            self._say(Tidings(news={name: tuple(its) for name, its in self._news.items()}))
+            self._news = {}
+
     def _report(self, *, measures: bool = False) -> None:
-        served = self._served
+        served, counts = self._served, self._armoury.counts()
+        news = {arming: each for arming, each in counts.items() if each != self._told.get(arming)}
+        self._told = counts
         self._say(
             Report(
                 edition=served.edition.version,
                 facts=Facts.of(served.facts()),
                 writes={name: served.writes_in_flight(name) for name in served.edition.virtual_clusters},
-                faults=self._armoury.counts(),
+                held={
+                    name: tuple(held) for name in served.edition.virtual_clusters if (held := served.held_fetches(name))
+                },
+                faults=news,
                 answers=self._heard,
                 silence=self._gateway.silence,
                 measures=self._gateway.measures() if measures else None,
@@ -191,7 +221,6 @@ class Worker:
         self._words.send_nowait(word)
 
     async def _speak(self) -> None:
-        self._say(Hello())
         try:
             async for word in self._spoken:
                 await self._link.send(encoded(word))
@@ -208,6 +237,21 @@ class Worker:
     def _end_within(self, seconds: float) -> None:
         self._drain = seconds
         self._leave.set()
+
+
+async def serve(link: Link, drain: float) -> int:
+    """Say that a worker is here, and be it; return the exit status. Closes the link. Raises LinkBroken."""
+    try:
+        await link.send(encoded(Hello()))
+        message = await link.receive()
+        if message is None:
+            return 0
+        begin = order_from(message[0])
+        if not isinstance(begin, Begin):
+            raise LinkBroken(f"expected Begin, found {begin.kind}")
+        return await Worker(link, drain, bytes.fromhex(begin.disguise)).run()
+    finally:
+        link.close()
 
 
 def _only(group: BaseExceptionGroup[GatewayError]) -> str:
@@ -230,11 +274,11 @@ def main() -> int:
     write_logs(options.log_format, verbose=options.verbose, worker=options.number)
     if not end_with(options.supervisor):
         return 1
-    return trio.run(_run, options.link, options.drain)
+    return trio.run(_serve, socket.socket(fileno=options.link), options.drain)
 
 
-async def _run(descriptor: int, drain: float) -> int:
-    return await Worker(Link(socket.socket(fileno=descriptor)), drain).run()
+async def _serve(sock: socket.socket, drain: float) -> int:
+    return await serve(Link(sock), drain)
 
 
 if __name__ == "__main__":

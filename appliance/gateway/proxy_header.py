@@ -6,6 +6,7 @@ Only on listeners that declare it, and there from every connection: whoever coul
 from __future__ import annotations
 
 import socket
+import struct
 
 import trio
 from proxyprotocol import ProxyProtocolChecksumError, ProxyProtocolIncompleteError, ProxyProtocolWantRead
@@ -32,7 +33,7 @@ async def read_proxy_header(sock: socket.socket) -> HostPort | None:
             result = protocol.unpack(header)
         except ProxyProtocolIncompleteError as incomplete:
             header += await _wanted(sock, header, incomplete.want_read)
-        except (ProxyProtocolChecksumError, ValueError, IndexError) as error:
+        except (ProxyProtocolChecksumError, ValueError, IndexError, struct.error) as error:
             raise Malformed(
                 f"expected a PROXY protocol header, found {header[:16]!r}: this listener is for a load balancer that "
                 "sends one (proxy_protocol: required)"

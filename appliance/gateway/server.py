@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import socket
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,7 +18,7 @@ from appliance.exchange.exchange import Exchange
 from appliance.exchange.interceptor import Outage
 from appliance.exchange.limits import Limits
 from appliance.exchange.measures import Labels, Measures, merged
-from appliance.exchange.message import Question
+from appliance.exchange.message import NOBODY, Peer, Question
 from appliance.exchange.meters import Meters
 from appliance.exchange.route import Route, Target
 from appliance.exchange.step import NotAuthenticated, Refused
@@ -42,7 +42,7 @@ from appliance.gateway.reactor import Reactor
 from appliance.gateway.reception import Reception
 from appliance.gateway.renewal import stay_logged_in
 from appliance.gateway.secrets import Secrets
-from appliance.gateway.session import Ending, Session
+from appliance.gateway.session import Session
 from appliance.gateway.snapshot import Door, Snapshot
 from appliance.gateway.suffering import suffer
 from appliance.gateway.tallies import Tallies
@@ -50,6 +50,7 @@ from appliance.identity.policy import ANONYMOUS, why_invalid
 from appliance.wire.errors import Malformed
 
 _CONNECT_SECONDS = 10.0
+_DRAIN_LOOK_SECONDS = 0.05
 _LOOK_SECONDS = 1.0
 """Between two looks at who is idle or too slow."""
 _RETRY_SECONDS = 2.0
@@ -286,8 +287,10 @@ class Gateway:
         assert session.channel is not None
         limits = Limits(frame=asked.frame, in_flight=asked.in_flight)
         advertise = session.door.spec.advertised
-        meters = self._meters.of(route.name)
-        session.exchange = Exchange(route, knowledge, advertise, limits, asks=conversation is not None, meters=meters)
+        asks, meters = conversation is not None, self._meters.of(route.name)
+        session.exchange = Exchange(
+            route, knowledge, advertise, limits, _peer_of(session.peer), asks=asks, meters=meters
+        )
         session.pair = Pair(
             session.channel,
             upstream.channel,
@@ -411,12 +414,37 @@ class Gateway:
             for each in self._sessions
             if each.door.virtual_cluster == virtual_cluster and each.target is not None and each.target != route.target
         ]
-        await _end_node_by_node(astray, "moved", pause)
+        by_node: dict[int | None, list[Session]] = {}
+        for session in astray:
+            by_node.setdefault(session.node_id, []).append(session)
+        for position, sessions in enumerate(by_node.values()):
+            if position:
+                await trio.sleep(pause)
+            for session in sessions:
+                session.end("moved")
         return len(astray)
 
-    async def close_clients(self, *, pause: float = 0.2) -> None:
-        """Close all connections, node by node with a pause between."""
-        await _end_node_by_node(self._sessions, "drained", pause)
+    async def drain(self, seconds: float, *, pause: float = 0.2) -> int:
+        """Take no new connections, and end those that stand, node by node with a pause between, each when it waits for
+        nothing or at the deadline; return how many. librdkafka: see `move_clients`."""
+        assert self._doors is not None
+        self._doors.close_all_but(())
+        deadline = trio.current_time() + seconds
+        by_node: dict[tuple[str, int | None], list[Session]] = {}
+        for session in self._sessions:
+            by_node.setdefault((session.door.virtual_cluster, session.node_id), []).append(session)
+        for position, sessions in enumerate(by_node.values()):
+            if position:
+                await trio.sleep(min(pause, max(0.0, deadline - trio.current_time())))
+            left = set(sessions)
+            while left:
+                ready = left if trio.current_time() >= deadline else {each for each in left if each.quiet}
+                for session in ready:
+                    session.end("drained")
+                left = left - ready
+                if left:
+                    await trio.sleep(_DRAIN_LOOK_SECONDS)
+        return sum(map(len, by_node.values()))
 
     def cluster_client(self, target: Target) -> AbstractAsyncContextManager[ClusterClient]:
         """Open a client of the gateway's own to this cluster."""
@@ -426,17 +454,6 @@ class Gateway:
 def _name(session: Session) -> str:
     """Return the name that the client has upstream, where every principal has one."""
     return session.principal.name if session.principal else ANONYMOUS.name
-
-
-async def _end_node_by_node(sessions: Iterable[Session], ending: Ending, pause: float) -> None:
-    by_node: dict[int | None, list[Session]] = {}
-    for session in sessions:
-        by_node.setdefault(session.node_id, []).append(session)
-    for position, at_the_node in enumerate(by_node.values()):
-        if position:
-            await trio.sleep(pause)
-        for session in at_the_node:
-            session.end(ending)
 
 
 def _peer(sock: socket.socket) -> tuple[str, int]:
@@ -454,3 +471,8 @@ async def running(gateway: Gateway) -> AsyncIterator[Gateway]:
         await nursery.start(gateway.serve)
         yield gateway
         nursery.cancel_scope.cancel()
+
+
+def _peer_of(peer: str) -> Peer:
+    host, _, port = peer.rpartition(":")
+    return Peer(host, int(port)) if host else NOBODY

@@ -60,6 +60,11 @@ class Session:
         """Writes that went upstream and have no answer yet."""
         return self.exchange.ledger.writes if self.exchange else 0
 
+    @property
+    def quiet(self) -> bool:
+        """Whether no write waits for its answer. Who reads has a Fetch waiting at all times, and can ask again."""
+        return not self.writes_in_flight
+
     def end(self, ending: Ending) -> None:
         """Stop its pumps; what becomes of the client's connection depends on why."""
         if self.ending is None:

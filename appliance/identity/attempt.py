@@ -11,6 +11,9 @@ from appliance.identity.throttle import Throttle
 if TYPE_CHECKING:
     from appliance.identity.policy import IdentityPolicy
 
+LONGEST_NAME = 255
+"""Characters; what strangers claim goes into the audit trail."""
+
 
 class Attempt:
     """What a mechanism needs beside its tokens: the policy that held when it began, randomness, and the throttle."""
@@ -34,7 +37,9 @@ class Attempt:
 
         Raises Denied, with the public words that a wrong password gets, while the throttle does not hear this name.
         """
-        self.claimed = name
+        self.claimed = name[:LONGEST_NAME]
+        if len(name) > LONGEST_NAME:
+            raise Denied(f"expected a name of up to {LONGEST_NAME} characters, found {len(name)}", public)
         self._hear(name, public, now)
 
     def _hear(self, name: str | None, public: str, now: float) -> None:

@@ -83,7 +83,9 @@ class CertificateMapping:
         if name is None:
             raise CertificateError(f"no principal_mapping_rule applies to {raw!r}")
         if not 0 < len(name) <= _LONGEST_NAME:
-            raise CertificateError(f"expected a name of up to {_LONGEST_NAME} characters; found {len(name)} in {raw!r}")
+            raise CertificateError(f"expected a name of 1 to {_LONGEST_NAME} characters; found {len(name)}")
+        if not name.isprintable():
+            raise CertificateError(f"expected a name without control characters; found {name!r}")
         if policy.accounts.is_disabled(name):
             raise CertificateError(f"User:{name} is disabled")
         return Principal(name, policy.accounts.groups_of(name), TLS, expires_at=certificate.not_after)

@@ -33,9 +33,11 @@ from appliance.wire.errors import Malformed
 MAX_TOKEN = 512 * 1024
 """Bytes of one SASL token; the default of a broker's sasl.server.max.receive.size."""
 MIN_REAUTHENTICATION = 1.0
-"""Seconds between two authentications on a connection, as a broker demands (KIP-368)."""
+"""Seconds between two re-authentications on a connection, as a broker demands (KIP-368)."""
 HOLD = 0.1
 """Seconds that a failure's answer is held; the default of a broker's connection.failed.authentication.delay.ms."""
+_LONGEST_REASON = 300
+"""Characters of a reason that may repeat what a stranger sent."""
 
 
 class _State(Enum):
@@ -87,7 +89,7 @@ class Conversation:
         self._attempt: Attempt | None = None
         self._exchange: SaslExchange | None = None
         self._proven_by: str | None = None
-        self._began_at: float | None = None
+        self._again_at: float | None = None
         self._public = ""
 
     @property
@@ -130,16 +132,16 @@ class Conversation:
         mechanism = handshake_mechanism(api_version, body)
         if self._state is not _State.HANDSHAKE:
             return self._out_of_order(Api.SASL_HANDSHAKE, api_version, "SaslHandshake during SASL authentication")
-        if self._began_at is not None and now - self._began_at < MIN_REAUTHENTICATION:
+        if self._again_at is not None and now - self._again_at < MIN_REAUTHENTICATION:
             return self._refuse_handshake(
-                api_version, ErrorCode.illegal_sasl_state, "it authenticated less than a second ago", close=False
+                api_version, ErrorCode.illegal_sasl_state, "it authenticated again less than a second ago", close=False
             )
         policy = self._current()
         if mechanism not in policy.mechanisms:
             named = mechanism[:40].encode("ascii", "backslashreplace").decode()
             reason = f"expected one of {', '.join(policy.mechanisms)}; found {named}"
             return self._refuse_handshake(api_version, ErrorCode.unsupported_sasl_mechanism, reason, close=True)
-        self._began_at = now
+        self._again_at = now if self.principal is not None else None
         self._bare = api_version == 0
         self._attempt = Attempt(policy, self._entropy, self._throttle, self._address)
         self._exchange = exchange_of(mechanism, self._attempt)
@@ -236,6 +238,7 @@ class Conversation:
         """Answer what a client that keeps to the protocol does not send; the connection ends."""
         bare = self.bare_tokens
         self._state = _State.OVER
+        reason = reason[:_LONGEST_REASON]
         code = ErrorCode.illegal_sasl_state
         body: bytes | None = None
         if api_key == Api.SASL_HANDSHAKE and not bare:

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 
 from appliance.identity.accounts import Accounts
 from appliance.identity.keys import KeySets
-from appliance.identity.principal import TLS, Principal
+from appliance.identity.mechanisms.plain import MECHANISM as PLAIN
+from appliance.identity.principal import Principal
 from appliance.identity.revocations import Revocations
 from appliance.identity.tokens import TokenRules
+from appliance.identity.verifiers import HASHES
 from appliance.resources.listener_authentication import ListenerAuthentication
 
 ANONYMOUS = Principal("ANONYMOUS")
@@ -53,7 +55,7 @@ def why_invalid(principal: Principal, policy: IdentityPolicy, now: float) -> str
     name = principal.name
     if policy.accounts.is_disabled(name):
         return f"{principal} is disabled"
-    if principal.mechanism not in {"OAUTHBEARER", TLS} and policy.accounts.get(name) is None:
+    if principal.mechanism in {PLAIN, *HASHES} and policy.accounts.get(name) is None:
         return f"{principal} is not declared any more"
     revocation = policy.revocations.of(principal.claims)
     if revocation is not None:

@@ -8,7 +8,7 @@ nothing.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -88,19 +88,24 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def make_lock(path: Path, progress: Callable[[str], None]) -> JarLock:
-    """Resolve `COORDINATES` anew through jgo and write the lock. Blocks; fetches what `~/.m2` lacks.
+def make_lock(
+    path: Path,
+    progress: Callable[[str], None],
+    coordinates: Sequence[str] = COORDINATES,
+    title: str = f"Kafka {KAFKA_VERSION}: broker, tools and MirrorMaker 2. Made by `tidegate lab lock`; do not edit.",
+) -> JarLock:
+    """Resolve coordinates anew through jgo and write the lock. Blocks; fetches what `~/.m2` lacks.
 
     Raises JarsUnavailable where a repository does not answer.
     """
     import jgo  # noqa: PLC0415  # costs 200 ms, and only this and the first fetch need it
 
     lines = [
-        f"# Kafka {KAFKA_VERSION}: broker, tools and MirrorMaker 2. Made by `tidegate lab lock`; do not edit.",
-        *(f"#   {coordinate}" for coordinate in COORDINATES),
+        f"# {title}",
+        *(f"#   {coordinate}" for coordinate in coordinates),
     ]
     try:
-        artifacts = jgo.resolve("+".join(COORDINATES))
+        artifacts = jgo.resolve("+".join(coordinates))
         for number, artifact in enumerate(artifacts, start=1):
             file = Path(artifact.resolve())
             progress(f"{number} of {len(artifacts)}: {artifact.filename}")
@@ -111,6 +116,6 @@ def make_lock(path: Path, progress: Callable[[str], None]) -> JarLock:
         RuntimeError,
         ValueError,
     ) as error:  # requests' errors are OSErrors; jgo's own are the other two
-        raise JarsUnavailable(f"expected Maven Central to resolve {COORDINATES[0]}; found: {error}") from error
+        raise JarsUnavailable(f"expected Maven Central to resolve {coordinates[0]}; found: {error}") from error
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return read_lock(path)

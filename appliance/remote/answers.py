@@ -17,8 +17,22 @@ from appliance.resources.units import Duration
 Outcome = Literal["created", "changed", "unchanged"]
 SwitchoverMode = Literal["planned", "unplanned"]
 SwitchoverState = Literal[
-    "preflight", "fence", "drain", "switch", "move", "unfence", "verify", "done", "rolled-back", "failed"
+    "preflight",
+    "transactions",
+    "fence",
+    "drain",
+    "groups",
+    "positions",
+    "switch",
+    "move",
+    "unfence",
+    "verify",
+    "done",
+    "rolled-back",
+    "failed",
 ]
+PauseBefore = Literal["transactions", "fence", "drain", "groups", "positions", "switch", "move", "unfence", "verify"]
+FenceState = Literal["open", "ending", "held", "refused"]
 FINAL_STATES: frozenset[SwitchoverState] = frozenset({"done", "rolled-back", "failed"})
 FaultState = Literal["pending", "active", "ended", "lapsed", "removed"]
 
@@ -86,7 +100,7 @@ class FaultList(_Answer):
 
 
 class SwitchoverRequest(BaseModel):
-    """What a switchover is to do."""
+    """What a switchover is to do. The same request again while it is under way is the same switchover."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -97,10 +111,21 @@ class SwitchoverRequest(BaseModel):
     """`planned` drains replication first and loses nothing; `unplanned` is for when the source is gone."""
     hold: Duration = Field(default=20.0, gt=0, le=300, json_schema_extra={"default": "20s"})
     """How long writes may be held at the fence: below the request timeout of the clients (30s in Java)."""
+    refuse: Duration = Field(default=40.0, ge=0, le=300, json_schema_extra={"default": "40s"})
+    """How long they are then refused with a retriable error, before it is all rolled back: together with `hold` below
+    the clients' delivery timeout (120s in Java)."""
+    finish_transactions: Duration = Field(default=5.0, ge=0, le=300, json_schema_extra={"default": "5s"})
+    """How long open transactions have to end; what is open then is aborted."""
+    sync_groups: Duration = Field(default=5.0, ge=0, le=300, json_schema_extra={"default": "5s"})
+    """How long the groups' committed offsets are waited for on the target."""
     dry_run: bool = False
     """Preflight only: answer with the plan, change nothing."""
     leave_records_behind: bool = False
     """Do not measure replication: records that are only on the source stay there."""
+    pause_before: list[PauseBefore] = Field(default_factory=list)
+    """For drills: stop in front of these steps until someone says to go on."""
+    key: str | None = Field(default=None, min_length=1, max_length=200)
+    """Idempotency key: a request with a key that is known already is answered with that switchover."""
 
 
 class PartitionLag(_Answer):
@@ -110,6 +135,45 @@ class PartitionLag(_Answer):
     """Records that the target does not have yet."""
     known: bool = True
     """False where no offset sync tells: `lag` is then all that the source holds of the partition."""
+
+
+class SwitchoverFinding(_Answer):
+    """Something that an operator must know."""
+
+    severity: Literal["blocks", "warns"]
+    subject: str
+    expected: str
+    found: str
+    remedy: str
+
+
+class SwitchoverPart(_Answer):
+    """A virtual cluster that moves."""
+
+    virtual_cluster: str
+    connections: int
+    writes_in_flight: int
+
+
+class SwitchoverGroup(_Answer):
+    """A group that reads from the source."""
+
+    name: str
+    type: str
+    state: str
+    clients: list[str] = Field(default_factory=list)
+    """Client ids of its members, as far as the broker tells them (classic groups)."""
+    partitions: int
+    lag: int
+
+
+class SwitchoverTransaction(_Answer):
+    """A transaction that is open on the source."""
+
+    transactional_id: str
+    state: str
+    started: str | None
+    partitions: int
 
 
 class SwitchoverPlan(_Answer):
@@ -123,10 +187,27 @@ class SwitchoverPlan(_Answer):
     """Client connections that will be moved."""
     lag: int | None
     """Records not replicated yet, where that can be measured."""
+    findings: list[SwitchoverFinding] = Field(default_factory=list)
+    """What stands in the way (`blocks`), and what to know before it is run (`warns`)."""
+    parts: list[SwitchoverPart] = Field(default_factory=list)
+    groups: list[SwitchoverGroup] = Field(default_factory=list)
+    transactions: list[SwitchoverTransaction] = Field(default_factory=list)
     problems: list[str] = Field(default_factory=list)
-    """What forbids the switchover."""
+    """The findings that forbid the switchover, in one sentence each."""
     notes: list[str] = Field(default_factory=list)
-    """What to know before it is run."""
+    """The others."""
+
+
+class GroupPositionAnswer(_Answer):
+    """What a group has committed for a partition, on both sides."""
+
+    group: str
+    topic: str
+    partition: int
+    committed: int
+    on_target: int | None
+    behind: int | None
+    """Records that it will read again; null: it cannot be told."""
 
 
 class Transition(_Answer):
@@ -142,23 +223,50 @@ class Transition(_Answer):
 class SwitchoverAnswer(_Answer):
     """A switchover and how far it is; `state` is one of FINAL_STATES when it is over."""
 
+    id: str
     virtual_cluster: str
+    """The first of them."""
+    virtual_clusters: list[str]
     source: str
     target: str
     mode: SwitchoverMode
     dry_run: bool
+    asked_by: str
     state: SwitchoverState
     detail: str = ""
     """The last thing said: for `rolled-back` the reason, for `failed` what to do."""
     history: list[Transition] = Field(default_factory=list)
     lag: list[PartitionLag] = Field(default_factory=list)
     """The last measurement: the partitions that lag."""
+    groups: list[GroupPositionAnswer] = Field(default_factory=list)
+    """The last measurement: groups' positions, those that are behind first."""
+    aborted: list[str] = Field(default_factory=list)
+    """Transactional ids whose open transaction was aborted."""
+    indeterminate: int = 0
+    """Writes that had no answer when an unplanned switch took place: they may be on the old cluster or not."""
+    paused_before: SwitchoverState | None = None
+    resumed_at: SwitchoverState | None = None
+    """The step in which a restarted gateway found it."""
     plan: SwitchoverPlan | None = None
 
     @property
     def over(self) -> bool:
         """Return whether nothing more will happen."""
         return self.state in FINAL_STATES
+
+
+class SwitchoverList(_Answer):
+    items: list[SwitchoverAnswer]
+
+
+class HeldFetch(_Answer):
+    """A client whose Fetch waits after a switchover, until its groups have given it positions of the new side."""
+
+    client_id: str
+    host: str
+    groups: dict[str, int]
+    """Group -> members that have not asked for their offsets yet."""
+    seconds: float
 
 
 class VirtualClusterStatus(_Answer):
@@ -168,8 +276,15 @@ class VirtualClusterStatus(_Answer):
     fenced: bool
     connections: int
     writes_in_flight: int
+    fence: FenceState = "open"
+    """What becomes of writes: they flow; only open transactions go on to their end; held; refused for a while."""
     switchover: SwitchoverState | None = None
-    """State of its latest switchover since the gateway started."""
+    """State of its latest switchover."""
+    switchover_id: str | None = None
+    switchover_detail: str = ""
+    """What happened in it: also how a restart of the gateway ended it."""
+    held: list[HeldFetch] = Field(default_factory=list)
+    """Clients that find nothing new since a switchover, as they are about to be given new positions."""
 
 
 class ClusterStatus(_Answer):
@@ -214,6 +329,41 @@ class LiveFaultStatus(_Answer):
     fired: int
 
 
+class WatchedCluster(_Answer):
+    """A cluster as a failover policy sees it."""
+
+    name: str
+    standing: Literal["unknown", "healthy", "unhealthy"]
+    failure: str = ""
+    """Why the last try of the canary failed; empty: it did not."""
+    exposure: float | None = None
+    """Seconds of writes that a successor may lack; null: never measured, or it is the watched cluster itself."""
+    lacks: str = ""
+    """What a successor lacked at the last look; empty: nothing."""
+
+
+class PolicyStatus(_Answer):
+    """What a failover policy thinks."""
+
+    name: str
+    cluster: str
+    decision: Literal["none", "alert", "switch"]
+    why: str
+    clusters: list[WatchedCluster]
+    """The watched one first."""
+
+
+class PolicyEventAnswer(_Answer):
+    at: str
+    text: str
+
+
+class PolicyAnswer(PolicyStatus):
+    """The same, with what it saw and did since the gateway started or the policy was changed."""
+
+    events: list[PolicyEventAnswer] = Field(default_factory=list)
+
+
 class StatusAnswer(_Answer):
     """The whole gateway at a glance."""
 
@@ -228,3 +378,4 @@ class StatusAnswer(_Answer):
     listeners: list[ListenerStatus]
     faults: list[LiveFaultStatus]
     """Pending and active ones."""
+    policies: list[PolicyStatus] = Field(default_factory=list)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import TracebackType
-from typing import Self, TypeAlias, TypeVar
+from typing import Any, Self, TypeAlias, TypeVar
 
 import httpx
 from pydantic import BaseModel, RootModel, ValidationError
@@ -20,10 +20,12 @@ from appliance.remote.answers import (
     Applied,
     FaultAnswer,
     FaultList,
+    PolicyAnswer,
     ProblemDetails,
     ResourceList,
     StatusAnswer,
     SwitchoverAnswer,
+    SwitchoverList,
     SwitchoverMode,
     SwitchoverRequest,
 )
@@ -35,6 +37,7 @@ _PLURAL_OF = {kind: plural for plural, kind in PLURALS.items()}
 Answer = TypeVar("Answer", bound=BaseModel)
 Resources: TypeAlias = list[Resource] | list[FaultAnswer]
 Faults: TypeAlias = list[FaultAnswer]
+Switchovers: TypeAlias = list[SwitchoverAnswer]
 _One = RootModel[Resource]
 
 
@@ -116,18 +119,46 @@ class ControlApi:
         hold: float = 20.0,
         dry_run: bool = False,
         leave_records_behind: bool = False,
+        **more: Any,
     ) -> SwitchoverAnswer:
-        """Start a switchover and return at once; follow it with `switchover`. `hold` in seconds."""
+        """Start a switchover and return at once; follow it with `switchover`. `hold` in seconds; `more`: the other
+        fields of SwitchoverRequest."""
         body = SwitchoverRequest.model_construct(
-            to=to, mode=mode, hold=hold, dry_run=dry_run, leave_records_behind=leave_records_behind
+            to=to, mode=mode, hold=hold, dry_run=dry_run, leave_records_behind=leave_records_behind, **more
         )
-        path = f"/v1/virtualclusters/{virtual_cluster}/switchover"
-        return await self._ask("POST", path, SwitchoverAnswer, body.model_dump(mode="json"))
+        return await self.ask_for_switchover(body, virtual_cluster=virtual_cluster)
+
+    async def ask_for_switchover(
+        self, request: SwitchoverRequest, *, virtual_cluster: str | None = None, all_of: str | None = None
+    ) -> SwitchoverAnswer:
+        """Start a switchover of one virtual cluster, or of all that a cluster serves."""
+        path = f"/v1/clusters/{all_of}" if virtual_cluster is None else f"/v1/virtualclusters/{virtual_cluster}"
+        return await self._ask("POST", f"{path}/switchover", SwitchoverAnswer, request.model_dump(mode="json"))
 
     async def switchover(self, virtual_cluster: str) -> SwitchoverAnswer:
-        """Return the latest switchover of a virtual cluster. Refused (404) when there was none since the
-        start."""
+        """Return the latest switchover of a virtual cluster. Refused (404) when there was none."""
         return await self._ask("GET", f"/v1/virtualclusters/{virtual_cluster}/switchover", SwitchoverAnswer)
+
+    async def switchover_by_id(self, id_: str) -> SwitchoverAnswer:
+        """Return a switchover by its id. Refused (404) when it is not known."""
+        return await self._ask("GET", f"/v1/switchovers/{id_}", SwitchoverAnswer)
+
+    async def switchovers(self, virtual_cluster: str | None = None) -> Switchovers:
+        """Return the last switchovers, the newest first."""
+        only = f"?virtual_cluster={virtual_cluster}" if virtual_cluster else ""
+        return (await self._ask("GET", f"/v1/switchovers{only}", SwitchoverList)).items
+
+    async def cancel_switchover(self, virtual_cluster: str) -> SwitchoverAnswer:
+        """Take back the switchover of a virtual cluster. Refused (409) behind the point of no return."""
+        return await self._ask("DELETE", f"/v1/virtualclusters/{virtual_cluster}/switchover", SwitchoverAnswer)
+
+    async def continue_switchover(self, id_: str) -> SwitchoverAnswer:
+        """Let a switchover go on from its pause. Refused (409) where it does not pause."""
+        return await self._ask("POST", f"/v1/switchovers/{id_}/continue", SwitchoverAnswer)
+
+    async def policy(self, name: str) -> PolicyAnswer:
+        """Return what a failover policy thinks, and what it saw and did."""
+        return await self._ask("GET", f"/v1/failoverpolicies/{name}/status", PolicyAnswer)
 
     async def status(self) -> StatusAnswer:
         """Return the whole gateway at a glance."""

@@ -8,11 +8,10 @@ from pydantic import Field, StringConstraints, model_validator
 
 from appliance.resources.envelope import Spec
 from appliance.resources.listener_tls import TlsVersion
-from appliance.resources.secret import PRINCIPAL, Path, SecretRef
+from appliance.resources.secret import PRINCIPAL, Path, SecretRef, Url
 from appliance.resources.user import ScramMechanism
 
 _Text = Annotated[str, StringConstraints(min_length=1)]
-_URL = Annotated[str, StringConstraints(pattern=r"^https?://[^\s/]+(/[^\s]*)?$")]
 WAYS = ("plain", "scram", "oauthbearer", "per_principal")
 
 
@@ -56,7 +55,7 @@ class ScramCredentials(Spec):
 class ClientCredentials(Spec):
     """One identity by OAUTHBEARER, with tokens from the client credentials grant (RFC 6749, section 4.4)."""
 
-    token_endpoint: _URL = Field(examples=["https://login.example/realms/kafka/protocol/openid-connect/token"])
+    token_endpoint: Url = Field(examples=["https://login.example/realms/kafka/protocol/openid-connect/token"])
     client_id: _Text
     client_secret: SecretRef
     scope: _Text | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from appliance.resources.envelope import Address, DeclaredResource, Name, Spec, parse_address
 from appliance.resources.limits import LimitsSpec
@@ -36,6 +36,14 @@ class BrokerPorts(Spec):
         return self
 
 
+def _off(value: object) -> object:
+    """Take `off` without quotes: YAML 1.1 reads it as false."""
+    return "off" if value is False else value
+
+
+ProxyProtocol = Annotated[Literal["off", "required"], BeforeValidator(_off)]
+
+
 class ListenerSpec(Spec):
     """One bootstrap port, and a port per broker (or one port for all, with `sni`), for one virtual cluster."""
 
@@ -51,7 +59,7 @@ class ListenerSpec(Spec):
     tls: ListenerTls | None = None
     authentication: ListenerAuthentication | None = None
     """How clients prove who they are; delegated to the broker where absent."""
-    proxy_protocol: Literal["off", "required"] = "off"
+    proxy_protocol: ProxyProtocol = "off"
     """`required`: every connection begins with a PROXY header (v1 or v2) of the load balancer in front; the address in
     it is the client's. Only a load balancer must be able to reach such a listener."""
     limits: LimitsSpec = LimitsSpec()

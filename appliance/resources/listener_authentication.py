@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, StringConstraints, model_validator
 
 from appliance.resources.envelope import Spec
-from appliance.resources.secret import Path
+from appliance.resources.secret import Path, Url
 from appliance.resources.units import Duration
 
 Mechanism = Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"]
@@ -16,7 +16,6 @@ Algorithm = Literal["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256
 WAYS = ("anonymous", "delegated", "certificate", "mechanisms")
 
 _Text = Annotated[str, StringConstraints(min_length=1)]
-_URL = Annotated[str, StringConstraints(pattern=r"^https?://[^\s/]+(/[^\s]*)?$")]
 
 
 class OAuthBearer(Spec):
@@ -26,7 +25,7 @@ class OAuthBearer(Spec):
     """The tokens' `iss`."""
     audience: list[_Text] = Field(min_length=1)
     """One of them must be in the tokens' `aud`."""
-    jwks_url: _URL | None = Field(
+    jwks_url: Url | None = Field(
         default=None, examples=["https://login.example/realms/kafka/protocol/openid-connect/certs"]
     )
     jwks_file: Path | None = None

@@ -22,6 +22,22 @@ def _environment_name(text: str) -> str:
 
 EnvironmentName = Annotated[str, AfterValidator(_environment_name)]
 
+_URL = re.compile(r"(?P<scheme>https?)://(?P<host>\[[0-9a-fA-F:]+\]|[^\s/:@\[\]]+)(:\d{1,5})?(/\S*)?", re.ASCII)
+_THIS_MACHINE = re.compile(r"localhost|127(\.\d{1,3}){3}|\[::1\]", re.ASCII)
+
+
+def _url(text: str) -> str:
+    match = _URL.fullmatch(text)
+    if match is None:
+        raise ValueError("expected a URL without user and password, such as https://login.example/token")
+    if match["scheme"] == "http" and not _THIS_MACHINE.fullmatch(match["host"]):
+        raise ValueError(f"expected https, as secrets or keys go this way; found http to {match['host']}")
+    return text
+
+
+Url = Annotated[str, AfterValidator(_url)]
+"""An HTTPS URL; plain HTTP only on this machine."""
+
 PRINCIPAL = "{principal}"
 _SAFE_PRINCIPAL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]*")
 
@@ -41,9 +57,7 @@ class TokenRef(Spec):
 class OpenBaoRef(Spec):
     """One field of a secret in OpenBao (or Vault)."""
 
-    address: Annotated[str, StringConstraints(pattern=r"^https?://[^\s/]+(/[^\s]*)?$")] = Field(
-        examples=["https://openbao.example:8200"]
-    )
+    address: Url = Field(examples=["https://openbao.example:8200"])
     path: Annotated[str, StringConstraints(pattern=r"^[^\s/][^\s]*$")] = Field(examples=["secret/data/kafka/orders"])
     """As in the API, without /v1/: for the key-value engine version 2 it has `data` in it."""
     field: Annotated[str, StringConstraints(min_length=1)]

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
+from appliance.resources.consumer_switching import Beginning, HoldFetch, Remedies
 from appliance.resources.envelope import DeclaredResource, Name, Spec
+
+Replication = Literal["mirrormaker", "byte-preserving", "none"]
 
 
 class VirtualClusterSpec(Spec):
@@ -16,11 +19,43 @@ class VirtualClusterSpec(Spec):
     """The cluster that serves it until a switchover says otherwise."""
     standbys: list[Name] = Field(default_factory=list)
     """Clusters that it may be switched to."""
-    replication: Literal["mirrormaker", "offset-preserving", "none"] = "none"
-    """How records get from `cluster` to the standbys: decides how a planned switchover measures the lag."""
+    replication: Replication = "none"
+    """How records get between `cluster` and the standbys, both ways: decides how a planned switchover measures the lag.
+    `mirrormaker`: MirrorMaker 2, whose offsets differ from the source's. `byte-preserving`: cluster links and what else
+    copies batch for batch, so that offsets and producer ids stay. `none`: nothing that can be measured."""
+    replication_by_standby: dict[Name, Replication] = Field(default_factory=dict)
+    """Standbys that get their records in another way than `replication` says."""
     producer_ids: Literal["tagged", "plain"] = "tagged"
     """`tagged`: ids from InitProducerId are made unique across clusters (the only safe setting for a virtual
     cluster that may be switched). `plain` exists for the drill that shows what happens without it."""
+    offsets: Literal["as-is", "continuous"] = "as-is"
+    """`continuous`: the offsets that clients see go on across switchovers, whatever those of the clusters are, so that
+    every consumer keeps its position, with or without a group. Needs `replication: mirrormaker`, whose offset syncs say
+    which offset became which."""
+    unproven: Literal["reset", "refuse"] = "reset"
+    """What becomes of a Fetch at an offset of which the syncs do not say where its record is (`offsets: continuous`).
+    `reset`: the client does what its own reset policy says. `refuse`: it is refused, and keeps its position."""
+    positions: Beginning = "client"
+    """Where a group that was at work before a switchover begins on the new side if it has no committed offsets there:
+    `client` (as its own reset policy says), `earliest`, `latest` (where the log ended at the switchover),
+    `timestamp:2026-01-31T12:00:00Z`, or `refuse` (with an error)."""
+    hold_fetch: HoldFetch = Field(default_factory=HoldFetch)
+    remedies: Remedies = Field(default_factory=Remedies)
+
+    @model_validator(mode="after")
+    def _offsets_can_be_mapped(self) -> Self:
+        if self.offsets == "continuous" and self.replication != "mirrormaker":
+            raise ValueError(
+                "offsets: continuous needs replication: mirrormaker, whose offset syncs say which offset became which; "
+                f"found {self.replication} (replication that preserves offsets needs no translation)"
+            )
+        return self
+
+    def replication_between(self, one: str, other: str) -> Replication:
+        """Return how records get from one of its clusters to another."""
+        if self.cluster not in {one, other}:
+            return self.replication
+        return self.replication_by_standby.get(other if one == self.cluster else one, self.replication)
 
 
 class VirtualCluster(DeclaredResource):

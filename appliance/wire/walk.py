@@ -28,7 +28,8 @@ class Place(NamedTuple):
     """Where a wanted field stands: `buffer[start:end]`, its length prefix included.
 
     A wanted array of numbers or strings has a place for each of them. For a tagged struct, or array of structs, that is
-    wanted as a whole it is the head: tag number and size, in front of the data.
+    wanted as a whole it is the head: tag number and size, in front of the data. For `field.size` of a string or bytes
+    it is the length prefix alone, which is there before what it measures is.
     """
 
     field: int
@@ -267,7 +268,15 @@ class _Source:
         width = 2 if field.kind == "string" else 4
         code = self._codes.get(prefix + field.name)
         if code is None:
+            size = self._codes.get(f"{prefix}{field.name}.size")
+            if size is not None:
+                # All of the prefix must be in one piece, or its place could not be told.
+                read = "compact_length(buf, pos, end)" if compact else f"legacy_length(buf, pos, end, {width})"
+                self._line(f"while not {read}[1]: buf, pos, end = yield pos")
+                self._line("before = pos")
             self._length(compact=compact, width=width, nullable=field.nullable)
+            if size is not None:
+                self._line(f"found.append(Place({size}, before, pos))")
             self._line("pos += n")
             return
         self._line("while True:")

@@ -60,8 +60,8 @@ async def test_a_scenario_is_not_a_resource():
     assert (status, problems) == (
         422,
         [
-            "expected kind to be one of Cluster, Listener, VirtualCluster, User, TokenRevocation, Fault; "
-            "found 'Scenario'"
+            "expected kind to be one of Cluster, Listener, VirtualCluster, User, TokenRevocation, FailoverPolicy, "
+            "Fault; found 'Scenario'"
         ],
     )
 

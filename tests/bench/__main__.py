@@ -3,30 +3,37 @@
 from __future__ import annotations
 
 import argparse
+import resource
 import signal
 import sys
 import tempfile
 from collections.abc import Sequence
-from contextlib import AsyncExitStack
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from datetime import UTC, datetime
 from pathlib import Path
 
 import trio
 from rich.console import Console
 
-from appliance.lab import ClusterPlan, JarsUnavailable, LabError, LabPlan, open_lab
+from appliance.lab import Cluster, ClusterPlan, JarsUnavailable, LabError, LabPlan, open_lab
 from appliance.lab.ports import PortLeases
+from tests.bench.bars import bars
+from tests.bench.certificates import make_certificates
+from tests.bench.clients import Clients
 from tests.bench.figures import Phase, Results, Side
-from tests.bench.measuring import Bench, Plan
-from tests.bench.page import Machine, write
+from tests.bench.measuring import Bench, Ways
+from tests.bench.page import PAGE, Machine, text
+from tests.bench.peers import Peer, parse_peer
+from tests.bench.plans import Plan
 from tests.bench.profiling import Profiler
-from tests.bench.screen import Screen, bars_table, figures_table
-from tests.bench.sides import ROOT, BenchError, Way, open_gateway, open_relay
+from tests.bench.screen import Screen, bars_table, figures_table, scaling_table
+from tests.bench.sides import ROOT, BenchError, Way, open_gateway, open_relay, why_not_tls, why_not_workers
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the benchmark; return the exit status. A bar that is not met is no failure."""
     options = _options(arguments)
-    console = Console(width=None if sys.stdout.isatty() else 120)
+    console = Console(width=None if sys.stdout.isatty() else 180)
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     try:
         if sys.platform != "linux":
@@ -46,15 +53,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        prog="python -m tests.bench", description="direct, bare relay and gateway side by side"
+        prog="python -m tests.bench", description="direct, bare relay, gateway and peers side by side"
     )
     parser.add_argument("--rounds", type=_positive, default=5, help="of all sides, interleaved (5)")
     parser.add_argument(
         "--megabytes", type=_positive, default=100, help="that each side writes and reads in a round (100)"
     )
     parser.add_argument("--trips", type=_positive, default=1000, help="round trips on each side in a round (1000)")
-    parser.add_argument("--only", type=Phase, choices=list(Phase), metavar="|".join(Phase), help="one phase")
-    parser.add_argument("--no-write", dest="write", action="store_false", help="leave docs/performance.md as it is")
+    parser.add_argument(
+        "--only", type=Phase, nargs="+", choices=list(Phase), metavar="PHASE", help=f"of {', '.join(Phase)}"
+    )
+    parser.add_argument(
+        "--peer",
+        action="append",
+        default=[],
+        metavar="NAME=PATH",
+        help="a proxy that you have: kafka-proxy=BINARY or kroxylicious=FOLDER (of its jars); may be repeated",
+    )
+    parser.add_argument("--quick", action="store_true", help="one small round: whether it runs; writes no page")
+    parser.add_argument("--page", type=Path, default=PAGE, metavar="FILE", help="where to write (docs/performance.md)")
+    parser.add_argument("--no-write", dest="write", action="store_false", help="show the figures only")
     parser.add_argument("--profile", action="store_true", help="watch relay and gateway by py-spy; writes no page")
     return parser.parse_args(arguments)
 
@@ -67,28 +85,42 @@ def _positive(text: str) -> int:
 
 
 async def _run(options: argparse.Namespace, console: Console) -> None:
-    phases = frozenset((options.only,) if options.only else Phase)
-    plan = Plan(options.rounds, options.megabytes, options.trips, phases)
+    peers = [parse_peer(text) for text in options.peer]
+    if len({peer.side for peer in peers}) < len(peers):
+        raise BenchError("expected each peer once")
+    plan = Plan(options.rounds, options.megabytes, options.trips, frozenset(options.only or Phase))
+    plan = plan.quick() if options.quick else plan
     profiler = Profiler(ROOT / "reports" / "out" / "bench-profiles") if options.profile else None
-    screen = Screen(console)
+    screen = Screen(console, plan)
     started = trio.current_time()
     with screen.showing():
         try:
-            results, machine = await _measured(plan, screen, profiler)
+            results, machine, ways = await _measured(plan, peers, screen, profiler)
         except (BenchError, LabError):
             if screen.results is not None:
-                console.print(figures_table(screen.results))  # what was measured before it broke off
+                console.print(figures_table(screen.results, plan))  # what was measured before it broke off
             raise
-    console.print(figures_table(results), bars_table(results))
+    if results.sides:
+        console.print(figures_table(results, plan))
+    if results.bytes_scaling:
+        console.print(scaling_table(results))
+    if bars(results):
+        console.print(bars_table(results))
+    for note in results.notes:
+        console.print(f"not measured: {note}", highlight=False, markup=False)
     if profiler is not None:
         _show_profiles(profiler, console)
-    elif options.write and options.only is None:
-        path = write(results, plan, machine, (trio.current_time() - started) / 60)
-        console.print(f"written: {path.relative_to(ROOT)}")
+    elif options.write and options.only is None and not options.quick:
+        minutes = (trio.current_time() - started) / 60
+        options.page.write_text(text(results, plan, machine, ways, minutes, datetime.now(UTC)), encoding="utf-8")
+        console.print(f"written: {options.page}", highlight=False)
 
 
-async def _measured(plan: Plan, screen: Screen, profiler: Profiler | None) -> tuple[Results, Machine]:
+async def _measured(
+    plan: Plan, peers: Sequence[Peer], screen: Screen, profiler: Profiler | None
+) -> tuple[Results, Machine, Sequence[Way]]:
     machine = Machine.here({})
+    _allow_many_connections()
     async with AsyncExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tidegate-bench-")))
         ports = stack.enter_context(PortLeases())
@@ -97,19 +129,62 @@ async def _measured(plan: Plan, screen: Screen, profiler: Profiler | None) -> tu
             open_lab(lab_plan, kind="apache", directory=directory / "lab", progress=screen.tell)
         )
         cluster = lab.clusters["bench"]
-        ways = [Way(Side.DIRECT, ",".join(cluster.bootstrap))]
-        for open_way in (open_relay, open_gateway):
-            screen.tell(f"starting {open_way.__name__.removeprefix('open_')}")
-            ways.append(await stack.enter_async_context(open_way(cluster.bootstrap, ports, directory)))
-        bench = Bench(plan, cluster, ways, directory, tell=screen.tell, news=screen.news, profiler=profiler)
+        ways, notes = await _open_ways(plan, peers, cluster, ports, directory, stack, screen)
+        bench = Bench(plan, cluster, ways, Clients(directory), screen.tell, screen.news, profiler, Results(notes=notes))
         screen.results = bench.results
         await bench.run()
-        return bench.results, machine._replace(versions={**lab.versions, **machine.versions})
+        return bench.results, machine._replace(versions={**lab.versions, **machine.versions}), ways.plain
+
+
+async def _open_ways(
+    plan: Plan,
+    peers: Sequence[Peer],
+    cluster: Cluster,
+    ports: PortLeases,
+    directory: Path,
+    stack: AsyncExitStack,
+    screen: Screen,
+) -> tuple[Ways, list[str]]:
+    """Start everything that is to be measured; return it, and what cannot be."""
+    brokers = {node_id: broker.address for node_id, broker in cluster.brokers.items()}
+    addresses, notes = list(brokers.values()), []
+
+    async def opened(what: str, way: AbstractAsyncContextManager[Way]) -> Way:
+        screen.tell(f"starting {what}")
+        return await stack.enter_async_context(way)
+
+    direct = Way(Side.DIRECT, ",".join(addresses))
+    plain = [direct]
+    if plan.phases - {Phase.TLS, Phase.WORKERS}:
+        plain.append(await opened("bare relay", open_relay(addresses, ports, directory)))
+        plain.append(await opened("gateway", open_gateway(addresses, ports, directory)))
+        plain += [await opened(peer.side, peer.open(brokers, ports, directory)) for peer in peers]
+    tls, workers = [], []
+    if Phase.TLS in plan.phases and (why := why_not_tls()) is not None:
+        notes.append(why)
+    elif Phase.TLS in plan.phases:
+        made = make_certificates(directory / "certificates")
+        gateway = open_gateway(addresses, ports, directory, certificates=made)
+        tls = [direct, await opened("gateway with TLS", gateway)]
+        tls += [await opened(f"{peer.side} with TLS", peer.open(brokers, ports, directory, made)) for peer in peers]
+    if Phase.WORKERS in plan.phases and (why := why_not_workers()) is not None:
+        notes.append(why)
+    elif Phase.WORKERS in plan.phases:
+        for count in (1, 2):
+            gateway = open_gateway(addresses, ports, directory, workers=count)
+            workers.append(await opened(f"gateway with --workers {count}", gateway))
+    return Ways(plain, tls, workers), notes
+
+
+def _allow_many_connections() -> None:
+    """Let this process' children have as many files open as the machine allows: a proxy has two for a connection."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def _show_profiles(profiler: Profiler, console: Console) -> None:
-    for side, phase, top in profiler.summaries():
-        console.print(f"\n[bold]{side}, {phase}[/]: time of its own")
+    for side, work, top in profiler.summaries():
+        console.print(f"\n[bold]{side}, {work}[/]: time of its own")
         for share, function in top:
             console.print(f"  {share:6.1%}  {function}", highlight=False, soft_wrap=True)
 

@@ -1,28 +1,59 @@
-"""What was measured, and what follows from it: ratios of the same round, their median and spread, bars met or not.
+"""What was measured, and what follows from it: ratios of the same round, their median and spread.
 
-Only arithmetic: no clock, no process, no output.
+Only arithmetic: no clock, no process, no output. Whether a figure is good enough is for `bars` to say.
 """
 
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Literal, NamedTuple
+from typing import NamedTuple, TypeVar
 
 
 class Side(StrEnum):
+    """A way to the brokers. Peers are there only where the user has them."""
+
     DIRECT = "direct"
     RELAY = "bare relay"
     GATEWAY = "gateway"
+    KAFKA_PROXY = "kafka-proxy"
+    KROXYLICIOUS = "kroxylicious"
+
+
+PEERS = (Side.KAFKA_PROXY, Side.KROXYLICIOUS)
 
 
 class Phase(StrEnum):
+    """A part of the benchmark that can be run by itself."""
+
     PRODUCE = "produce"
     CONSUME = "consume"
+    TEN_TOPICS = "ten-topics"
+    LARGE = "large"
+    PACED = "paced"
     LATENCY = "latency"
+    TLS = "tls"
+    STORM = "storm"
+    CROWD = "crowd"
     RSS = "rss"
+    WORKERS = "workers"
+
+
+class Task(StrEnum):
+    """One kind of work that is measured by how fast it goes and what CPU time it takes."""
+
+    PRODUCE = "produce"
+    CONSUME = "consume"
+    PRODUCE_TEN = "produce, ten topics"
+    CONSUME_TEN = "consume, ten topics"
+    PRODUCE_100K = "produce, 100 KB"
+    CONSUME_100K = "consume, 100 KB"
+    PRODUCE_1M = "produce, 1 MB"
+    CONSUME_1M = "consume, 1 MB"
+    PRODUCE_TLS = "produce, TLS"
+    CONSUME_TLS = "consume, TLS"
 
 
 class Work(NamedTuple):
@@ -49,6 +80,22 @@ class Latency(NamedTuple):
 
     p50: float
     p99: float
+    mean: float
+
+    @property
+    def rate(self) -> float:
+        """Round trips in a second, where one waits for the other."""
+        return 1000 / self.mean
+
+
+class Storm(NamedTuple):
+    """One side's reconnecting clients in one round: seconds until this share of them had its answer."""
+
+    p50: float
+    p99: float
+    all: float
+    memory: float
+    """Resident memory of the process when all are answered, MB of 2**20 bytes; 0 where there is none."""
 
 
 class Memory(NamedTuple):
@@ -58,6 +105,28 @@ class Memory(NamedTuple):
     loaded: float
     """With the connections open, all having done their work."""
     peak: float
+
+
+class Crowd(NamedTuple):
+    """What many connections cost a process in one round: MB of 2**20 bytes, and CPU time in percent of a core."""
+
+    idle_memory: float
+    idle_cpu: float
+    busy_memory: float
+    """While each sends a record a second."""
+    busy_cpu: float
+
+
+class Scaling(NamedTuple):
+    """What the busiest process of a gateway did in one round; one worker's, and that of two."""
+
+    one: float
+    two: float
+
+    @property
+    def gain(self) -> float:
+        """How much more two workers can do, both having a core of their own: the busiest one is the limit."""
+        return self.one / self.two
 
 
 class Spread(NamedTuple):
@@ -72,76 +141,85 @@ class Spread(NamedTuple):
         return cls(statistics.median(found), found[0], found[-1]) if found else None
 
 
+_Row = TypeVar("_Row")
+
+
 @dataclass
 class Results:
-    """Everything measured; the lists of all sides of a phase have one element per round, in order."""
+    """Everything measured; the lists of all sides of a kind have one element per round, in order."""
 
-    work: dict[tuple[Phase, Side], list[Work]] = field(default_factory=dict)
+    work: dict[tuple[Task, Side], list[Work]] = field(default_factory=dict)
     latency: dict[Side, list[Latency]] = field(default_factory=dict)
+    """One record in flight."""
+    paced: dict[Side, list[Latency]] = field(default_factory=dict)
+    """At a fixed rate."""
+    storm: dict[Side, list[Storm]] = field(default_factory=dict)
+    crowd: dict[Side, list[Crowd]] = field(default_factory=dict)
     memory: dict[Side, Memory] = field(default_factory=dict)
+    bytes_scaling: list[Scaling] = field(default_factory=list)
+    """CPU seconds of the busiest worker per GB."""
+    requests_scaling: list[Scaling] = field(default_factory=list)
+    """CPU microseconds of the busiest worker per request of the whole gateway."""
+    notes: list[str] = field(default_factory=list)
+    """What was left out, and why."""
 
-    def throughput(self, phase: Phase, side: Side) -> Spread | None:
+    @property
+    def sides(self) -> list[Side]:
+        """The sides of which there is anything, in their usual order."""
+        found = {side for _, side in self.work}
+        for each in (self.latency, self.paced, self.storm, self.crowd, self.memory):
+            found |= set(each)
+        return [side for side in Side if side in found]
+
+    def throughput(self, task: Task, side: Side) -> Spread | None:
         """Return MB/s over the rounds."""
-        return Spread.of(each.megabytes_per_second for each in self.work.get((phase, side), ()))
+        return Spread.of(each.megabytes_per_second for each in self.work.get((task, side), ()))
 
-    def throughput_ratio(self, phase: Phase, side: Side) -> Spread | None:
-        """Return the throughput relative to direct of the same round."""
-        pairs = zip(self.work.get((phase, side), ()), self.work.get((phase, Side.DIRECT), ()), strict=False)
-        return Spread.of(own.megabytes_per_second / direct.megabytes_per_second for own, direct in pairs)
+    def throughput_ratio(self, task: Task, side: Side, to: Side = Side.DIRECT) -> Spread | None:
+        """Return the throughput relative to another side's of the same round."""
+        pairs = zip(self.work.get((task, side), ()), self.work.get((task, to), ()), strict=False)
+        return Spread.of(own.megabytes_per_second / other.megabytes_per_second for own, other in pairs)
 
-    def cpu_per_gigabyte(self, phase: Phase, side: Side) -> Spread | None:
+    def throughput_of_best(self, task: Task, side: Side, among: Iterable[Side]) -> Spread | None:
+        """Return the throughput relative to the best of some sides, whichever that is in the round."""
+        others = [rows for each in among if (rows := self.work.get((task, each)))]
+        rounds = zip(self.work.get((task, side), ()), *others, strict=False)
+        return Spread.of(
+            own.megabytes_per_second / max(each.megabytes_per_second for each in rest) for own, *rest in rounds if rest
+        )
+
+    def cpu_per_gigabyte(self, task: Task, side: Side) -> Spread | None:
         """Return CPU seconds of the side's process per GB over the rounds."""
-        values = (each.cpu_per_gigabyte for each in self.work.get((phase, side), ()))
+        values = (each.cpu_per_gigabyte for each in self.work.get((task, side), ()))
         return Spread.of(each for each in values if each is not None)
 
-    def cpu_ratio(self, phase: Phase) -> Spread | None:
-        """Return the gateway's CPU per GB relative to the bare relay's of the same round."""
-        pairs = zip(self.work.get((phase, Side.GATEWAY), ()), self.work.get((phase, Side.RELAY), ()), strict=False)
-        values = ((own.cpu_per_gigabyte, yardstick.cpu_per_gigabyte) for own, yardstick in pairs)
-        return Spread.of(own / yardstick for own, yardstick in values if own is not None and yardstick)
-
-    def round_trip(self, side: Side, which: Literal["p50", "p99"]) -> Spread | None:
-        """Return the round trip in milliseconds over the rounds."""
-        return Spread.of(getattr(each, which) for each in self.latency.get(side, ()))
-
-    def added(self, side: Side, which: Literal["p50", "p99"]) -> Spread | None:
-        """Return the milliseconds above direct of the same round."""
-        pairs = zip(self.latency.get(side, ()), self.latency.get(Side.DIRECT, ()), strict=False)
-        return Spread.of(getattr(own, which) - getattr(direct, which) for own, direct in pairs)
+    def cpu_ratio(self, task: Task, to: Side = Side.RELAY, side: Side = Side.GATEWAY) -> Spread | None:
+        """Return a side's CPU per GB relative to another's of the same round."""
+        pairs = zip(self.work.get((task, side), ()), self.work.get((task, to), ()), strict=False)
+        values = ((own.cpu_per_gigabyte, other.cpu_per_gigabyte) for own, other in pairs)
+        return Spread.of(own / other for own, other in values if own is not None and other)
 
 
-class Bar(NamedTuple):
-    """A figure of the gateway held against what we want; the median decides."""
-
-    name: str
-    figure: Spread
-    limit: float
-    at_least: bool
-    unit: str = ""
-
-    @property
-    def met(self) -> bool:
-        """Whether the median is on the right side of the limit."""
-        return self.figure.median >= self.limit if self.at_least else self.figure.median <= self.limit
-
-    @property
-    def wanted(self) -> str:
-        """The limit in words."""
-        return f"{'≥' if self.at_least else '≤'} {self.limit:g}{self.unit}"
+def over_rounds(rows: Mapping[Side, Sequence[_Row]], side: Side, figure: Callable[[_Row], float]) -> Spread | None:
+    """Return one figure of a side over the rounds."""
+    return Spread.of(figure(each) for each in rows.get(side, ()))
 
 
-def bars(results: Results) -> Sequence[Bar]:
-    """Judge what was measured; phases that were left out are left out here too."""
-    memory = results.memory.get(Side.GATEWAY)
-    rows = (
-        ("produce, of direct", results.throughput_ratio(Phase.PRODUCE, Side.GATEWAY), 0.9, True, ""),
-        ("consume, of direct", results.throughput_ratio(Phase.CONSUME, Side.GATEWAY), 0.75, True, ""),
-        ("CPU per GB produced, of the bare relay's", results.cpu_ratio(Phase.PRODUCE), 1.3, False, ""),
-        ("CPU per GB consumed, of the bare relay's", results.cpu_ratio(Phase.CONSUME), 1.3, False, ""),
-        ("added p50", results.added(Side.GATEWAY, "p50"), 0.2, False, " ms"),
-        ("RSS with the connections open", Spread.of([memory.loaded] if memory else []), 100.0, False, " MB"),
+def above(
+    rows: Mapping[Side, Sequence[_Row]], side: Side, figure: Callable[[_Row], float], to: Side = Side.DIRECT
+) -> Spread | None:
+    """Return a side's figure minus another's of the same round."""
+    return Spread.of(
+        figure(own) - figure(other) for own, other in zip(rows.get(side, ()), rows.get(to, ()), strict=False)
     )
-    return [Bar(name, figure, limit, least, unit) for name, figure, limit, least, unit in rows if figure is not None]
+
+
+def relative(
+    rows: Mapping[Side, Sequence[_Row]], side: Side, figure: Callable[[_Row], float], to: Side
+) -> Spread | None:
+    """Return a side's figure divided by another's of the same round."""
+    pairs = zip(rows.get(side, ()), rows.get(to, ()), strict=False)
+    return Spread.of(figure(own) / figure(other) for own, other in pairs)
 
 
 def percentile(values: Sequence[float], share: float) -> float:

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import json
 import os
+import statistics
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +20,11 @@ import trio
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 
 from tests.bench.figures import percentile
-from tests.bench.processes import cpu_seconds
+from tests.bench.processes import cpu_seconds, resident
 
 TURN, WARMING = 50, 5
 """Round trips that one side makes before the next has its turn, and those before them that are not counted."""
+BATCHING: Mapping[str, str | int | float | bool] = {"linger.ms": 1, "batch.size": 128 * 1024}
 _PATIENCE = 60.0
 """Seconds without any progress after which a measurement is given up."""
 
@@ -38,24 +41,29 @@ def _stop_watch(pids: Sequence[int]) -> Callable[[], dict[str, Any]]:
     return stop
 
 
-def _producer(bootstrap: str, **settings: str | int | float | bool) -> Producer:
+def _connection(bootstrap: str, ca: str | None) -> dict[str, Any]:
+    plain = {"bootstrap.servers": bootstrap, "socket.nagle.disable": True, "log_level": 2}
+    return plain if ca is None else {**plain, "security.protocol": "ssl", "ssl.ca.location": ca}
+
+
+def _producer(bootstrap: str, settings: Mapping[str, str | int | float | bool], ca: str | None = None) -> Producer:
     return Producer(
         {
-            "bootstrap.servers": bootstrap,
+            **_connection(bootstrap, ca),
             "enable.idempotence": True,
             "acks": "all",
-            "socket.nagle.disable": True,
-            "log_level": 2,
             "delivery.report.only.error": True,
+            "message.max.bytes": 2_000_000,
             **settings,
         }
     )
 
 
-def produce(bootstrap: str, topic: str, partitions: int, records: int, size: int, pids: list[int]) -> dict[str, Any]:
+def produce(
+    bootstrap: str, topics: list[str], partitions: int, records: int, size: int, pids: list[int], ca: str | None = None
+) -> dict[str, Any]:
     """Write `records` records as fast as they are taken; the clock runs from connected to all acknowledged."""
-    settings = {"linger.ms": 1, "batch.size": 128 * 1024, "queue.buffering.max.kbytes": 256 * 1024}
-    producer = _producer(bootstrap, **settings)
+    producer = _producer(bootstrap, {**BATCHING, "queue.buffering.max.kbytes": 256 * 1024}, ca)
     failed: list[str] = []
 
     def failure(error: KafkaError | None, _: Message) -> None:
@@ -63,14 +71,15 @@ def produce(bootstrap: str, topic: str, partitions: int, records: int, size: int
             failed.append(error.str())
 
     value = os.urandom(size)
-    for partition in range(partitions):
+    places = [(topic, partition) for topic in topics for partition in range(partitions)]
+    for topic, partition in places:
         producer.produce(topic, value, partition=partition, on_delivery=failure)
     producer.flush(_PATIENCE)
     stop = _stop_watch(pids)
-    for _ in range(records - partitions):
+    for number in range(records - len(places)):
         while True:
             try:
-                producer.produce(topic, value, on_delivery=failure)
+                producer.produce(topics[number % len(topics)], value, on_delivery=failure)
             except BufferError:
                 producer.poll(0.05)
             else:
@@ -78,29 +87,48 @@ def produce(bootstrap: str, topic: str, partitions: int, records: int, size: int
     left = producer.flush(_PATIENCE)
     if left or failed:
         return {"error": failed[0] if failed else f"{left} records were not acknowledged"}
-    return {**stop(), "bytes": (records - partitions) * size}
+    return {**stop(), "bytes": (records - len(places)) * size}
 
 
-def consume(bootstrap: str, topic: str, partitions: int, records: int, size: int, pids: list[int]) -> dict[str, Any]:
-    """Read `records` records from the start; the clock runs from connected to every broker to the last record."""
+def consume(
+    bootstrap: str,
+    topics: list[str],
+    partitions: int,
+    records: int,
+    size: int,
+    pids: list[int],
+    passes: int,
+    ca: str | None = None,
+) -> dict[str, Any]:
+    """Read `records` records from the start, several times; the clock runs from connected to every broker to the last
+    record.
+    """
     consumer = Consumer(
-        {"bootstrap.servers": bootstrap, "group.id": "bench", "enable.auto.commit": False, "log_level": 2}
+        {
+            **_connection(bootstrap, ca),
+            "group.id": "bench",
+            "enable.auto.commit": False,
+            # A fetch at the end of the log, there from connecting, would be waited for when the clock runs already,
+            # and a full queue makes the library pause for a second: both would hide what is measured.
+            "fetch.wait.max.ms": 10,
+            "queued.min.messages": 10_000_000,
+            "queued.max.messages.kbytes": 2_000_000,
+        }
     )
-    ends = [
-        consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=_PATIENCE)[1]
-        for partition in range(partitions)
-    ]
+    places = [(topic, partition) for topic in topics for partition in range(partitions)]
+    ends = [consumer.get_watermark_offsets(TopicPartition(*place), timeout=_PATIENCE)[1] for place in places]
     if sum(ends) != records:
-        return {"error": f"expected {records} records in {topic}, found {sum(ends)}"}
+        return {"error": f"expected {records} records in {', '.join(topics)}, found {sum(ends)}"}
     # The last record of each partition first, so that every broker is connected.
-    consumer.assign([TopicPartition(topic, partition, end - 1) for partition, end in enumerate(ends)])
-    _read(consumer, partitions)
-    consumer.assign([TopicPartition(topic, partition, 0) for partition in range(partitions)])
+    consumer.assign([TopicPartition(*place, end - 1) for place, end in zip(places, ends, strict=True) if end])
+    _read(consumer, sum(end > 0 for end in ends))
     stop = _stop_watch(pids)
-    _read(consumer, records)
+    for _ in range(passes):
+        consumer.assign([TopicPartition(*place, 0) for place in places])
+        _read(consumer, records)
     spent = stop()
     consumer.close()
-    return {**spent, "bytes": records * size}
+    return {**spent, "bytes": passes * records * size}
 
 
 def _read(consumer: Consumer, records: int) -> None:
@@ -121,7 +149,7 @@ def latency(bootstraps: Mapping[str, str], topic: str, trips: int, size: int) ->
     is from `produce` to the delivery report, the partition the same for all. Milliseconds.
     """
     producers = {
-        side: _producer(bootstrap, **{"linger.ms": 0, "delivery.report.only.error": False})
+        side: _producer(bootstrap, {"linger.ms": 0, "delivery.report.only.error": False})
         for side, bootstrap in bootstraps.items()
     }
     value = os.urandom(size)
@@ -133,7 +161,11 @@ def latency(bootstraps: Mapping[str, str], topic: str, trips: int, size: int) ->
             seconds = [_round_trip(producers[side], topic, value) for _ in range(WARMING + TURN)]
             if turn >= 0:
                 taken[side] += (each * 1000 for each in seconds[WARMING:])
-    return {side: [percentile(found, 0.5), percentile(found, 0.99)] for side, found in taken.items()}
+    return {side: _summary(found) for side, found in taken.items()}
+
+
+def _summary(milliseconds: Sequence[float]) -> list[float]:
+    return [percentile(milliseconds, 0.5), percentile(milliseconds, 0.99), statistics.fmean(milliseconds)]
 
 
 def _round_trip(producer: Producer, topic: str, value: bytes) -> float:
@@ -152,12 +184,86 @@ def _round_trip(producer: Producer, topic: str, value: bytes) -> float:
     return ended[0] - start
 
 
+def paced(
+    bootstraps: Mapping[str, str], topic: str, rate: int, turns: int, turn_seconds: float, size: int
+) -> dict[str, Any]:
+    """Write at a fixed rate, batched as in `produce`, the sides taking short turns.
+
+    The time is from the moment at which the record was due to its delivery report, so that nothing is left out where
+    the client itself fell behind. The first fifth of a turn is not counted. Milliseconds.
+    """
+    producers = {
+        side: _producer(bootstrap, {**BATCHING, "delivery.report.only.error": False})
+        for side, bootstrap in bootstraps.items()
+    }
+    value = os.urandom(size)
+    taken: dict[str, list[float]] = {side: [] for side in producers}
+    order = list(producers)
+    for turn in range(-1, turns):
+        order.append(order.pop(0))
+        for side in order:
+            seconds = _at_rate(producers[side], topic, value, rate, int(rate * turn_seconds))
+            if turn >= 0:
+                taken[side] += (each * 1000 for each in seconds[len(seconds) // 5 :])
+    return {side: _summary(found) for side, found in taken.items()}
+
+
+def _at_rate(producer: Producer, topic: str, value: bytes, rate: int, count: int) -> list[float]:
+    """Return the seconds that each record took, in the order in which they were due."""
+    taken = [0.0] * count
+    start = time.perf_counter()
+
+    def delivered(number: int, error: KafkaError | None, _: Message) -> None:
+        if error is not None:
+            raise KafkaException(error)
+        taken[number] = time.perf_counter() - start - number / rate
+
+    number = 0
+    while number < count:
+        due = min(int((time.perf_counter() - start) * rate) + 1, count)
+        for each in range(number, due):
+            producer.produce(topic, value, on_delivery=partial(delivered, each))
+        number = max(number, due)
+        producer.poll(0.5 / rate)
+    if producer.flush(_PATIENCE):
+        raise KafkaException(KafkaError(KafkaError._TIMED_OUT))
+    return taken
+
+
 def connections(bootstrap: str, topic: str, count: int) -> dict[str, Any]:
     """Open connections to the leaders, do some work on all at once, say so in RESULT, and hold them until killed."""
     from tests.bench.many import hold  # noqa: PLC0415  # kio's messages are not for the clients that are timed
 
     trio.run(hold, bootstrap, topic, count, lambda: answer(sys.argv[2], {"connections": count}))
     return {}
+
+
+def crowd(bootstrap: str, topic: str, count: int, seconds: float, size: int, pids: list[int]) -> dict[str, Any]:
+    """Hold many connections, idle and then with a record a second on each; return what that cost."""
+    from tests.bench.many import Crowding  # noqa: PLC0415  # as above
+
+    return trio.run(
+        Crowding(bootstrap, topic, count, size, partial(_stop_watch, pids), partial(resident, pids)).run, seconds
+    )
+
+
+def storm(bootstrap: str, topic: str, partitions: int, count: int) -> dict[str, Any]:
+    """Let many clients lose their connections, come back at once and ask for Metadata; return when they had it."""
+    from tests.bench.storm import reconnect  # noqa: PLC0415  # as above
+
+    seconds = trio.run(reconnect, bootstrap, topic, partitions, count)
+    return {"p50": percentile(seconds, 0.5), "p99": percentile(seconds, 0.99), "all": max(seconds)}
+
+
+def hammer(
+    bootstrap: str, topic: str, count: int, seconds: float, size: int, records: int, pids: list[int]
+) -> dict[str, Any]:
+    """Produce on many connections without a pause for some seconds; return how often, and each process' CPU time."""
+    from tests.bench.hammer import strike  # noqa: PLC0415  # as above
+
+    before = [cpu_seconds(pid) for pid in pids]
+    requests = trio.run(strike, bootstrap, topic, count, seconds, size, records)
+    return {"requests": requests, "cpu": [cpu_seconds(pid) - at for pid, at in zip(pids, before, strict=True)]}
 
 
 def answer(result: str, what: dict[str, Any]) -> None:
@@ -171,7 +277,11 @@ _WORKS: Mapping[str, Callable[..., dict[str, Any]]] = {
     "produce": produce,
     "consume": consume,
     "latency": latency,
+    "paced": paced,
     "connections": connections,
+    "crowd": crowd,
+    "storm": storm,
+    "hammer": hammer,
 }
 
 if __name__ == "__main__":
@@ -180,3 +290,5 @@ if __name__ == "__main__":
         answer(sys.argv[2], _WORKS[job.pop("do")](**job))
     except KafkaException as problem:
         answer(sys.argv[2], {"error": str(problem.args[0])})
+    except OSError as problem:
+        answer(sys.argv[2], {"error": str(problem)})

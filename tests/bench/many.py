@@ -1,29 +1,22 @@
-"""Many connections, each with some work behind it, held open: what the gateway's memory is measured with.
-
-Bare sockets, so that the number of connections is exact; a client library would open as many as it likes.
+"""Many connections, each with some work behind it, held open: what the memory and the CPU time of idling are
+measured with.
 """
 
 from __future__ import annotations
 
-import datetime
-import os
 from collections.abc import Callable
 from typing import Any
 
 import trio
-from aiokafka.record.default_records import DefaultRecordBatchBuilder
-from kio.schema.api_versions.v3.request import ApiVersionsRequest
-from kio.schema.metadata.v12.request import MetadataRequest, MetadataRequestTopic
-from kio.schema.produce.v9.request import PartitionProduceData, ProduceRequest, TopicProduceData
-from kio.schema.types import TopicName
-from kio.static.primitive import Records, i16, i32, i32Timedelta
 
-from appliance.wire.codec import decode, encode, response_type
-from appliance.wire.headers import SIZE, request_frame, response_body
+from tests.bench.bare_client import Address, ask, frame_of, hello, leaders, metadata, produce, receive, refusal, send
+from tests.bench.processes import Resident
 
 _PRODUCES = 10
 _RECORDS = 60
 """Of 1 KiB in each Produce request."""
+_AT_ONCE = 50
+"""Connections that are being opened at the same time: a crowd that gathers, not a storm."""
 
 
 async def hold(bootstrap: str, topic: str, count: int, ready: Callable[[], None]) -> None:
@@ -31,55 +24,79 @@ async def hold(bootstrap: str, topic: str, count: int, ready: Callable[[], None]
 
     Each does ApiVersions, Metadata and some Produce (acks=all), all at once. Raises OSError.
     """
-    host, _, port = bootstrap.partition(",")[0].rpartition(":")
-    async with await trio.open_tcp_stream(host, int(port)) as first:
-        metadata = await _ask(first, _metadata(topic))
-    brokers = {broker.node_id: (broker.host, broker.port) for broker in metadata.brokers}
-    leaders = [(part.partition_index, brokers[part.leader_id]) for part in metadata.topics[0].partitions]
+    places = await leaders(bootstrap, topic)
     streams: list[trio.SocketStream] = []
     async with trio.open_nursery(strict_exception_groups=False) as nursery:
         for number in range(count):
-            nursery.start_soon(_work, streams, topic, *leaders[number % len(leaders)])
+            nursery.start_soon(_work, streams, topic, *places[number % len(places)])
     ready()
     await trio.sleep_forever()
 
 
-async def _work(streams: list[trio.SocketStream], topic: str, partition: int, address: tuple[str, int]) -> None:
+async def _work(streams: list[trio.SocketStream], topic: str, partition: int, address: Address) -> None:
     stream = await trio.open_tcp_stream(*address)
     streams.append(stream)
-    await _ask(stream, ApiVersionsRequest(client_software_name="bench", client_software_version="1"))
-    await _ask(stream, _metadata(topic))
+    await ask(stream, hello())
+    await ask(stream, metadata(topic))
     for _ in range(_PRODUCES):
-        answer = await _ask(stream, _produce(topic, partition))
-        code = answer.responses[0].partition_responses[0].error_code
-        if code:
-            raise OSError(f"Produce was answered with {code.name}")
+        refused = refusal(await ask(stream, produce(topic, partition, records=_RECORDS, size=1024)))
+        if refused:
+            raise OSError(f"Produce was answered with {refused}")
 
 
-async def _ask(stream: trio.SocketStream, question: Any) -> Any:
-    api, version = question.__api_key__, question.__version__
-    await stream.send_all(request_frame(api, version, 1, "bench", encode(question)))
-    frame = bytearray()
-    while len(frame) < SIZE.size or len(frame) < SIZE.size + SIZE.unpack_from(frame)[0]:
-        data = await stream.receive_some()
-        if not data:
-            raise OSError("the connection was closed while an answer was due")
-        frame += data
-    return decode(response_type(api, version), bytes(frame[response_body(frame, 0, len(frame), api, version) :]))
+class Crowding:
+    """Connections that do next to nothing: first nothing at all, then one record a second each."""
 
+    def __init__(
+        self,
+        bootstrap: str,
+        topic: str,
+        count: int,
+        size: int,
+        watch: Callable[[], Callable[[], dict[str, Any]]],
+        memory: Callable[[], Resident],
+    ) -> None:
+        """`watch` starts counting CPU time, and what it returns stops that; `memory` looks at the resident memory."""
+        self._bootstrap, self._topic, self._count, self._size = bootstrap, topic, count, size
+        self._watch, self._memory = watch, memory
+        self._streams: list[tuple[trio.SocketStream, int]] = []
 
-def _metadata(topic: str) -> MetadataRequest:
-    topics = (MetadataRequestTopic(topic_id=None, name=TopicName(topic)),)
-    return MetadataRequest(topics=topics, include_topic_authorized_operations=False)
+    async def run(self, seconds: float) -> dict[str, Any]:
+        """Measure both states, each for so many seconds. Raises OSError."""
+        places = await leaders(self._bootstrap, self._topic)
+        slots = trio.CapacityLimiter(_AT_ONCE)
+        async with trio.open_nursery(strict_exception_groups=False) as nursery:
+            for number in range(self._count):
+                nursery.start_soon(self._come, slots, *places[number % len(places)])
+        idle = self._watch()
+        await trio.sleep(seconds)
+        found: dict[str, Any] = {"idle": idle(), "idle_memory": self._memory().now}
+        # One batch for each partition, made beforehand: the crowd itself must not be what is busy.
+        frames = {
+            partition: frame_of(produce(self._topic, partition, records=1, size=self._size)) for partition, _ in places
+        }
+        async with trio.open_nursery(strict_exception_groups=False) as nursery:
+            end = trio.current_time() + seconds + 1
+            for number, (stream, partition) in enumerate(self._streams):
+                nursery.start_soon(self._tick, stream, frames[partition], number / self._count, end)
+            await trio.sleep(1)
+            busy = self._watch()
+            await trio.sleep(seconds)
+            found |= {"busy": busy(), "busy_memory": self._memory().now}
+        return found
 
+    async def _come(self, slots: trio.CapacityLimiter, partition: int, address: Address) -> None:
+        async with slots:
+            stream = await trio.open_tcp_stream(*address)
+            self._streams.append((stream, partition))
+            await ask(stream, hello())
+            await ask(stream, metadata(self._topic))
 
-def _produce(topic: str, partition: int) -> ProduceRequest:
-    builder = DefaultRecordBatchBuilder(2, 0, 0, -1, -1, -1, 1 << 20)
-    for offset in range(_RECORDS):
-        builder.append(offset, 1_700_000_000_000, None, os.urandom(1024), [])
-    data = PartitionProduceData(index=i32(partition), records=Records.parse(bytes(builder.build())))
-    return ProduceRequest(
-        acks=i16(-1),
-        timeout=i32Timedelta.parse(datetime.timedelta(seconds=30)),
-        topic_data=(TopicProduceData(name=TopicName(topic), partition_data=(data,)),),
-    )
+    @staticmethod
+    async def _tick(stream: trio.SocketStream, frame: bytes, offset: float, end: float) -> None:
+        at = trio.current_time() + offset
+        while at < end:
+            await trio.sleep_until(at)
+            await send(stream, frame)
+            await receive(stream)
+            at += 1

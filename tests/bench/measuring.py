@@ -2,181 +2,262 @@
 
 from __future__ import annotations
 
-import json
-import sys
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, NamedTuple
 
 import trio
 from confluent_kafka.admin import AdminClient
 
 from appliance.lab import Cluster
-from appliance.lab.processes import GuardedProcess, last_lines, start_guarded
-from tests.bench.figures import Latency, Memory, Phase, Results, Side, Work
+from tests.bench.clients import Clients
+from tests.bench.figures import PEERS, Crowd, Latency, Memory, Phase, Results, Scaling, Side, Storm, Work
+from tests.bench.plans import PARTITIONS, PING_BYTES, RATE, RECORD_BYTES, Load, Plan
 from tests.bench.processes import resident
 from tests.bench.profiling import Profiler
-from tests.bench.sides import BenchError, Way, environment
+from tests.bench.sides import BenchError, Way
 
-RECORD_BYTES = 1024
-PING_BYTES = 64
-PARTITIONS = 6
-CONNECTIONS = 200
-_JOB_SECONDS = 180.0
 _WARM_UP_BYTES = 20_000_000
-_WORK = (Phase.PRODUCE, Phase.CONSUME)
+PEERS_WARM_UP = 3
+"""Rounds' worth of bytes: a JVM compiles what it does often, and is slow until then."""
+_BATCH = 60
+"""Records in each request that keeps the workers busy by bytes."""
 
 
 @dataclass(frozen=True)
-class Plan:
-    rounds: int
-    megabytes: int
-    """Record values that each side writes and reads in each round, 10**6 bytes."""
-    trips: int
-    """Round trips on each side in each round."""
-    phases: frozenset[Phase]
+class Ways:
+    """All that runs: each list has at most one way of a side."""
+
+    plain: Sequence[Way]
+    tls: Sequence[Way] = ()
+    workers: Sequence[Way] = ()
+    """The gateway with one worker and with two; empty where it knows no workers."""
 
 
+class Step(NamedTuple):
+    """Something that takes seconds; `of` is whose failure it would be, and in what."""
+
+    text: str
+    do: Callable[[], Awaitable[None]]
+    of: tuple[Side, str] | None = None
+
+
+@dataclass
 class Bench:
     """One run. `results` grows as it goes; `tell` is told what is being done, `news` that there is a new figure."""
 
-    def __init__(
-        self,
-        plan: Plan,
-        cluster: Cluster,
-        ways: Sequence[Way],
-        directory: Path,
-        *,
-        tell: Callable[[str], None],
-        news: Callable[[], None],
-        profiler: Profiler | None = None,
-    ) -> None:
-        self.results = Results()
-        self._plan = plan
-        self._cluster = cluster
-        self._ways = {way.side: way for way in ways}
-        self._directory = directory
-        self._tell = tell
-        self._news = news
-        self._profiler = profiler
-        self._jobs = 0
-        self._admin = AdminClient({"bootstrap.servers": ",".join(cluster.bootstrap), "log_level": 0})
+    plan: Plan
+    cluster: Cluster
+    ways: Ways
+    clients: Clients
+    tell: Callable[[str], None]
+    news: Callable[[], None]
+    profiler: Profiler | None = None
+    results: Results = field(default_factory=Results)
+    _topics: int = 0
 
     async def run(self) -> None:
-        """Do everything that is planned. Raises BenchError, LabError."""
-        plan = self._plan
-        works = [phase for phase in _WORK if phase in plan.phases]
-        if works:
-            for way in self._ways.values():
-                self._tell(f"warming up: {way.side}")
-                await self._work(way, "warm-up", _WARM_UP_BYTES, works, keep=False)
-        if Phase.LATENCY in plan.phases:
-            await self._cluster.create_topic("latency", replication_factor=1)
+        """Do everything that is planned. Raises BenchError, LabError.
+
+        A peer that cannot do something is noted and left out of that; our own sides have to.
+        """
+        steps = list(self._steps())
+        failed: set[tuple[Side, str]] = set()
+        for number, step in enumerate(steps, start=1):
+            if step.of in failed:
+                continue
+            self.tell(f"{number} of {len(steps)}: {step.text}")
+            try:
+                await step.do()
+            except BenchError as error:
+                if step.of is None or step.of[0] not in PEERS:
+                    raise
+                failed.add(step.of)
+                self.results.notes.append(f"{step.of[0]} was left out of {step.of[1]}: {error}".splitlines()[0])
+            self.news()
+
+    def _steps(self) -> Iterator[Step]:
+        works = [(load, self.ways.plain) for load in self.plan.loads()]
+        works += [(load, self.ways.tls) for load in self.plan.tls_loads() if self.ways.tls]
+        for load, ways in works:
+            for way in ways:
+                yield self._step(f"warming up: {load.name}", way, partial(self._load, way, load, keep=False), load.name)
+        yield from self._rounds(works)
+        # The storm last, for what it leaves in memory would count for the others.
+        yield from self._crowds([way for way in self.ways.plain if way.pids])
+        if Phase.STORM in self.plan.phases:
+            yield from self._storms()
+        if self.ways.workers:
+            for number in range(self.plan.rounds):
+                yield Step(f"{self._when(number)}: one worker and two", self._workers)
+
+    def _rounds(self, works: Sequence[tuple[Load, Sequence[Way]]]) -> Iterator[Step]:
+        plan, plain = self.plan, self.ways.plain
+        if plan.phases & {Phase.LATENCY, Phase.PACED}:
+            yield Step("topics for the latencies", self._make_topics)
         for number in range(plan.rounds):
-            if works:
-                for way in self._in_turn(number):
-                    await self._work(way, f"round {number + 1} of {plan.rounds}", plan.megabytes * 10**6, works)
+            when = self._when(number)
+            for load, ways in works:
+                for way in _in_turn(ways, number):
+                    yield self._step(f"{when}: {load.name}", way, partial(self._load, way, load), load.name)
             if Phase.LATENCY in plan.phases:
-                self._tell(f"round {number + 1} of {plan.rounds}: {plan.trips} round trips on each side")
-                await self._latency(self._in_turn(number))
-        if Phase.RSS in plan.phases:
-            for way in self._ways.values():
-                if way.pids:
-                    await self._memory(way)
+                text = f"{when}: {plan.trips} round trips on each side"
+                yield Step(text, partial(self._latency, _in_turn(plain, number)))
+            if Phase.PACED in plan.phases:
+                text = f"{when}: {RATE} records a second on each side"
+                yield Step(text, partial(self._paced, _in_turn(plain, number)))
 
-    def _in_turn(self, number: int) -> list[Way]:
-        """Return the sides, each round with another one first: nobody is always the one with the cold cache."""
-        ways = list(self._ways.values())
-        first = number % len(ways)
-        return ways[first:] + ways[:first]
+    def _storms(self) -> Iterator[Step]:
+        yield Step(f"a topic of {self.plan.storm_partitions} partitions", self._make_wide_topic)
+        name = f"{self.plan.storm_clients} clients reconnect"
+        for number in range(-1, self.plan.rounds):
+            when = self._when(number) if number >= 0 else "warming up"
+            for way in _in_turn(self.ways.plain, number):
+                yield self._step(f"{when}: {name}", way, partial(self._storm, way, keep=number >= 0), name)
+        yield Step("deleting that topic", partial(self._delete, ["wide"]))
 
-    async def _work(self, way: Way, when: str, amount: int, works: Sequence[Phase], *, keep: bool = True) -> None:
-        async with self._topic() as topic:
+    def _crowds(self, ways: Sequence[Way]) -> Iterator[Step]:
+        if Phase.RSS in self.plan.phases:
+            name = f"memory with {self.plan.connections} connections"
+            for way in ways:
+                yield self._step(name, way, partial(self._memory, way), name)
+        if Phase.CROWD in self.plan.phases:
+            name = f"{self.plan.crowd} connections"
+            for number in range(self.plan.rounds):
+                for way in _in_turn(ways, number):
+                    yield self._step(f"{self._when(number)}: {name}", way, partial(self._crowd, way), name)
+
+    def _when(self, number: int) -> str:
+        return f"round {number + 1} of {self.plan.rounds}"
+
+    @staticmethod
+    def _step(text: str, way: Way, do: Callable[[], Awaitable[None]], name: str) -> Step:
+        return Step(f"{text}, {way.side}", do, (way.side, name))
+
+    async def _load(self, way: Way, load: Load, *, keep: bool = True) -> None:
+        """Write through a way and read again; each into topics of its own."""
+        amount = self.plan.megabytes * 10**6
+        if not keep:
+            amount = amount * PEERS_WARM_UP if way.side in PEERS else min(_WARM_UP_BYTES, amount)
+        async with self._some_topics(load.topics) as topics:
             job = {
-                "topic": topic,
+                "topics": topics,
                 "partitions": PARTITIONS,
-                "records": amount // RECORD_BYTES,
-                "size": RECORD_BYTES,
+                # One at least in each partition, and one that is counted.
+                "records": max(amount // load.size, len(topics) * PARTITIONS + 1),
+                "size": load.size,
                 "bootstrap": way.bootstrap,
                 "pids": way.pids,
+                "ca": str(way.certificate) if way.certificate else None,
             }
-            for phase in _WORK:
-                if phase in works:
-                    self._tell(f"{when}: {phase}, {way.side}")
-                    found = await self._profiled(way, phase, job) if keep else await self._load(do=phase, **job)
-                    if keep:
-                        work = Work(found["seconds"], found["bytes"], found["cpu"])
-                        self.results.work.setdefault((phase, way.side), []).append(work)
-                        self._news()
-                elif phase is Phase.PRODUCE:
-                    # Something must be there to be consumed; written past all sides.
-                    direct = self._ways[Side.DIRECT].bootstrap
-                    await self._load(do=phase, **{**job, "bootstrap": direct, "pids": ()})
-
-    async def _profiled(self, way: Way, phase: Phase, job: Mapping[str, Any]) -> dict[str, Any]:
-        if self._profiler is None or not way.pids:
-            return await self._load(do=phase, **job)
-        async with self._profiler.watching(way.side, phase, way.pids[0]):
-            return await self._load(do=phase, **job)
+            if load.produce is None:
+                # Something must be there to be consumed; written past all sides.
+                direct = {"bootstrap": ",".join(self.cluster.bootstrap), "pids": (), "ca": None}
+                await self.clients.do(do="produce", **{**job, **direct})
+            for do, task in (("produce", load.produce), ("consume", load.consume)):
+                if task is None:
+                    continue
+                more = {"passes": self.plan.passes} if do == "consume" else {}
+                async with self._watching([way] if keep else [], task):
+                    found = await self.clients.do(do=do, **job, **more)
+                if keep:
+                    work = Work(found["seconds"], found["bytes"], found["cpu"])
+                    self.results.work.setdefault((task, way.side), []).append(work)
 
     async def _latency(self, ways: Sequence[Way]) -> None:
-        bootstraps = {way.side.value: way.bootstrap for way in ways}
-        job = {"bootstraps": bootstraps, "topic": "latency", "trips": self._plan.trips, "size": PING_BYTES}
-        found = await self._load(do=Phase.LATENCY, **job)
-        for side in self._ways:
-            self.results.latency.setdefault(side, []).append(Latency(*found[side.value]))
-        self._news()
+        job = {"topic": "latency", "trips": self.plan.trips, "size": PING_BYTES}
+        async with self._watching(ways, "one in flight"):
+            found = await self.clients.do(do="latency", bootstraps=_bootstraps(ways), **job)
+        for way in ways:
+            self.results.latency.setdefault(way.side, []).append(Latency(*found[way.side.value]))
+
+    async def _paced(self, ways: Sequence[Way]) -> None:
+        turns = {"rate": RATE, "turns": self.plan.paced_turns, "turn_seconds": self.plan.turn_seconds}
+        async with self._watching(ways, "fixed rate"):
+            found = await self.clients.do(
+                do="paced", bootstraps=_bootstraps(ways), topic="paced", size=RECORD_BYTES, **turns
+            )
+        for way in ways:
+            self.results.paced.setdefault(way.side, []).append(Latency(*found[way.side.value]))
+
+    async def _storm(self, way: Way, *, keep: bool) -> None:
+        job = {"topic": "wide", "partitions": self.plan.storm_partitions, "count": self.plan.storm_clients}
+        async with self._watching([way] if keep else [], "reconnecting"):
+            found = await self.clients.do(do="storm", bootstrap=way.bootstrap, **job)
+        if keep:
+            memory = resident(list(way.pids)).now
+            storm = Storm(found["p50"], found["p99"], found["all"], memory)
+            self.results.storm.setdefault(way.side, []).append(storm)
+
+    async def _crowd(self, way: Way) -> None:
+        job = {"count": self.plan.crowd, "seconds": self.plan.crowd_seconds, "size": RECORD_BYTES}
+        async with self._some_topics(1) as topics:
+            found = await self.clients.do(do="crowd", bootstrap=way.bootstrap, topic=topics[0], pids=way.pids, **job)
+        idle, busy = (100 * found[state]["cpu"] / found[state]["seconds"] for state in ("idle", "busy"))
+        crowd = Crowd(found["idle_memory"], idle, found["busy_memory"], busy)
+        self.results.crowd.setdefault(way.side, []).append(crowd)
 
     async def _memory(self, way: Way) -> None:
-        self._tell(f"memory of the {way.side} with {CONNECTIONS} connections")
         pids = list(way.pids)
         idle = resident(pids).now
-        async with self._topic() as topic:
-            process, result = await self._start(
-                {"do": "connections", "bootstrap": way.bootstrap, "topic": topic, "count": CONNECTIONS}
-            )
-            try:
-                await self._answer(process, result)
+        async with self._some_topics(1) as topics:
+            job = {"do": "connections", "topic": topics[0], "count": self.plan.connections}
+            async with self.clients.doing({**job, "bootstrap": way.bootstrap}):
                 loaded = resident(pids)
-            finally:
-                await process.aclose()
         self.results.memory[way.side] = Memory(idle, loaded.now, loaded.peak)
-        self._news()
+
+    async def _workers(self) -> None:
+        for scaling, records in ((self.results.bytes_scaling, _BATCH), (self.results.requests_scaling, 1)):
+            busiest = []
+            for way in self.ways.workers:
+                async with self._some_topics(1) as topics:
+                    job = {"count": self.plan.hammers, "seconds": self.plan.hammer_seconds, "size": RECORD_BYTES}
+                    found = await self.clients.do(
+                        do="hammer", bootstrap=way.bootstrap, topic=topics[0], records=records, pids=way.pids, **job
+                    )
+                cost = max(found["cpu"]) / found["requests"]
+                busiest.append(cost * 1e6 if records == 1 else cost / (records * RECORD_BYTES) * 1e9)
+            scaling.append(Scaling(*busiest))
+
+    async def _make_topics(self) -> None:
+        await self.cluster.create_topic("latency", replication_factor=1)
+        await self.cluster.create_topic("paced", PARTITIONS)
+
+    async def _make_wide_topic(self) -> None:
+        # One replica: the brokers share a machine, and Metadata is all that is asked of this topic.
+        await self.cluster.create_topic("wide", self.plan.storm_partitions, replication_factor=1)
 
     @asynccontextmanager
-    async def _topic(self) -> AsyncIterator[str]:
-        """A topic whose records are off the disk soon after the block."""
-        self._jobs += 1
-        name = f"bench-{self._jobs}"
-        await self._cluster.create_topic(name, PARTITIONS, {"file.delete.delay.ms": "500"})
-        yield name
-        await trio.to_thread.run_sync(self._admin.delete_topics([name])[name].result)
+    async def _some_topics(self, count: int) -> AsyncIterator[list[str]]:
+        """Topics whose records are off the disk soon after the block."""
+        self._topics += 1
+        names = [f"bench-{self._topics}-{number}" for number in range(count)]
+        for name in names:
+            await self.cluster.create_topic(name, PARTITIONS, {"file.delete.delay.ms": "500"})
+        yield names
+        await self._delete(names)
 
-    async def _load(self, **job: Any) -> dict[str, Any]:
-        """Let the clients' process do a job; return its answer."""
-        process, result = await self._start(job)
-        try:
-            return await self._answer(process, result)
-        finally:
-            await process.aclose()
+    async def _delete(self, names: list[str]) -> None:
+        admin = AdminClient({"bootstrap.servers": ",".join(self.cluster.bootstrap), "log_level": 0})
+        for deleted in admin.delete_topics(names).values():
+            await trio.to_thread.run_sync(deleted.result)
 
-    async def _start(self, job: Mapping[str, Any]) -> tuple[GuardedProcess, Path]:
-        self._jobs += 1
-        result = self._directory / f"load-{self._jobs}.json"
-        command = [sys.executable, "-m", "tests.bench.load", json.dumps(job), str(result)]
-        return await start_guarded(command, self._directory / "load.log", environment()), result
+    @asynccontextmanager
+    async def _watching(self, ways: Sequence[Way], name: str) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            for way in ways:
+                if self.profiler is not None and way.side in (Side.RELAY, Side.GATEWAY):
+                    await stack.enter_async_context(self.profiler.watching(way.side, name, way.pids[0]))
+            yield
 
-    async def _answer(self, process: GuardedProcess, result: Path) -> dict[str, Any]:
-        file = trio.Path(result)
-        with trio.move_on_after(_JOB_SECONDS):
-            while not await file.exists():
-                if process.returncode is not None and not await file.exists():
-                    raise BenchError(f"the clients' process ended early; its log ends with:\n{last_lines(process.log)}")
-                await trio.sleep(0.05)
-            answer: dict[str, Any] = json.loads(await file.read_text())
-            if "error" in answer:
-                raise BenchError(f"the clients could not do their work: {answer['error']}")
-            return answer
-        raise BenchError(f"the clients' work did not end within {_JOB_SECONDS:g} s; see {process.log}")
+
+def _in_turn(ways: Sequence[Way], number: int) -> list[Way]:
+    """Return the sides, each round with another one first: nobody is always the one with the cold cache."""
+    first = number % len(ways)
+    return [*ways[first:], *ways[:first]]
+
+
+def _bootstraps(ways: Sequence[Way]) -> dict[str, Any]:
+    return {way.side.value: way.bootstrap for way in ways}

@@ -5,19 +5,22 @@ from __future__ import annotations
 import os
 import platform
 import subprocess
-from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple
 
 import confluent_kafka
 
-from tests.bench.figures import Phase, Results, Side, Spread, bars
+from tests.bench.bars import bars
+from tests.bench.figures import PEERS, Results, Side, Spread, Task
 from tests.bench.load import TURN, WARMING
-from tests.bench.measuring import CONNECTIONS, PARTITIONS, PING_BYTES, RECORD_BYTES, Plan
-from tests.bench.screen import found, in_words, rows
-from tests.bench.sides import ROOT
+from tests.bench.measuring import PEERS_WARM_UP
+from tests.bench.plans import PARTITIONS, PING_BYTES, RATE, RECORD_BYTES, Plan
+from tests.bench.sides import ROOT, Way
+from tests.bench.summary import summary
+from tests.bench.tables import found, in_words, scaling_rows, sections
 
 PAGE = ROOT / "docs" / "performance.md"
 
@@ -54,65 +57,73 @@ class Machine(NamedTuple):
         )
 
 
-def write(results: Results, plan: Plan, machine: Machine, minutes: float) -> Path:
-    """Write the page; return where."""
-    PAGE.write_text(text(results, plan, machine, minutes, datetime.now(UTC)), encoding="utf-8")
-    return PAGE
-
-
-def text(results: Results, plan: Plan, machine: Machine, minutes: float, when: datetime) -> str:
+def text(results: Results, plan: Plan, machine: Machine, ways: Sequence[Way], minutes: float, when: datetime) -> str:
     """Return the page."""
     versions = ", ".join(f"{name} {number}" for name, number in machine.versions.items())
     return f"""# Performance
 
 <!-- Written by `make bench`; do not edit. -->
 
-What Tidegate costs, against the same clients connected directly and through a bare relay of some 100 lines of trio that
-does nothing but relay (`tests/bench/bare_relay.py`): the relay is what a Kafka proxy in Python pays at least, the
-difference to it is what the gateway adds.
+What Tidegate costs: the same work by the same clients, directly, through the gateway, {_yardsticks(ways)}
 
-Measured on {when:%Y-%m-%d}, revision {machine.revision}, in {minutes:.0f} minutes, by
-`.venv/bin/python -m tests.bench --rounds {plan.rounds} --megabytes {plan.megabytes} --trips {plan.trips}`.
+{_lines(f"- {sentence}" for sentence in summary(results, plan))}
+
+Measured on {when:%Y-%m-%d}, revision {machine.revision}, in {minutes:.0f} minutes, on a machine that clients, brokers
+and all proxies share; [Noise](#noise) says what that is worth.
 
 ## Bars
 
-{_table(["gateway", "wanted", "found: median (lowest to highest)", ""], _bars(results))}
+What we want of the gateway. The median decides; a bar that is missed stays here until it is met.
 
+{_table(["gateway", "wanted", "found: median (lowest to highest)", ""], _bars(results))}
+{_notes(results)}
 ## Figures
 
-Median of {plan.rounds} rounds, in brackets the lowest and the highest.
+Median of {plan.rounds} rounds, in brackets the lowest and the highest. MB and GB are 10⁶ and 10⁹ bytes of record
+values; RSS is in MB of 2²⁰ bytes. Ratios, and what is added, are taken within a round, so their median need not be the
+quotient of the medians.
 
-{_table(["", *Side], [[name, *cells] for name, cells in rows(results)])}
-
-MB and GB are 10⁶ and 10⁹ bytes of record values; RSS is in MB of 2²⁰ bytes. Ratios, and what is added, are taken within
-a round, so their median need not be the quotient of the medians.
-
+{_figures(results, plan)}
 ## Machine
 
 {machine.cores} cores of {machine.processor}, {machine.memory:.0f} GB, Linux {machine.kernel};
 {versions}.
-Clients, brokers, relay and gateway share these cores: CPU time that one of them takes, the others lack. On machines of
+Clients, brokers and proxies share these cores: CPU time that one of them takes, the others lack. On machines of
 their own, throughput ratios would be nearer to 1.
 
 ## Method
 
 - Three Apache Kafka brokers (KRaft, small heaps, as `appliance.lab` starts them), topics of {PARTITIONS} partitions,
-  replication factor 3, `min.insync.replicas=2`. All traffic over the loopback, without TLS.
+  replication factor 3, `min.insync.replicas=2`. All traffic over the loopback, without TLS where nothing else is said.
+- Sides take turns within a round, each round begins with another one. A smaller round before the first warms all up;
+  peers get {PEERS_WARM_UP} rounds' worth, so that a JVM has compiled what it will run.
+- The clients are librdkafka (confluent-kafka), a fresh process for each measurement; where the number of connections
+  matters they are bare sockets.
 - The gateway is one process, `tidegate serve --to BROKERS --listen ADDRESS`, without policies or faults of the user's.
-- The clients are librdkafka (confluent-kafka), a fresh process for each measurement.
-- **Produce**: {plan.megabytes} MB of {RECORD_BYTES}-byte records, idempotent, `acks=all`, `linger.ms=1`,
-  `batch.size=131072`, no compression; the clock runs from connected to all acknowledged. **Consume**: the same records
-  from the start; from connected to the last record. Each side of each round has a topic of its own, which is deleted
-  behind it.
-- Sides take turns within a round, each round begins with another one; one smaller round before the first warms all up.
-- **Round trip**: {plan.trips} records of {PING_BYTES} bytes a side and round, one in flight, `linger.ms=0`, `acks=all`,
-  one partition without followers (their fetches would be most of what is measured), from `produce` to the delivery
-  report. The sides take turns of {TURN} records; the first {WARMING} of a turn are not counted. Added is minus direct
-  of the same round.
-- **CPU** is the CPU time, all threads, of the relay's or gateway's process during the measurement (the scheduler's
-  count, of which `/proc/PID/stat` is the rounded form).
-- **RSS**: `VmRSS` after all of the above, with {CONNECTIONS} connections open, each of which has done ApiVersions,
-  Metadata and ten Produce requests of 60 KiB, all connections at once. The peak is `VmHWM`, of the whole run.
+{_lines(f"- {way.side} {way.version}: `{_command(way)}`." for way in ways if way.side in PEERS)}
+- **Produce**: {plan.megabytes} MB of {RECORD_BYTES}-byte records (or of 100,000, of 1,000,000 bytes), idempotent,
+  `acks=all`, `linger.ms=1`, `batch.size=131072`, no compression; the clock runs from connected to all acknowledged.
+  **Consume**: the same records from the start, {plan.passes} times; from connected to the last record. Each side of
+  each round has topics of its own, which are deleted behind it.
+- **TLS** is between client and proxy, to the brokers it is plain; direct is without TLS.
+- **Fixed rate**: {RATE:,} records of {RECORD_BYTES} bytes a second with the settings of produce, for
+  {plan.paced_turns * plan.turn_seconds:g} s a side and round, in turns of {plan.turn_seconds:g} s; from the moment at
+  which a record was due to its delivery report. The first fifth of each turn is not counted.
+- **One in flight**: {plan.trips} records of {PING_BYTES} bytes a side and round, `linger.ms=0`, `acks=all`, one
+  partition without followers (their fetches would be most of what is measured), from `produce` to the delivery report.
+  Sides take turns of {TURN} records; the first {WARMING} of a turn are not counted. Added is minus direct of the round.
+- **Reconnecting**: {plan.storm_clients:,} connections over all brokers are closed, then all come back at the same
+  moment; each asks ApiVersions and Metadata of a topic of {plan.storm_partitions:,} partitions. After all the others,
+  for what a storm leaves in memory would count for them.
+- **CPU** is the CPU time, all threads, of the proxy's processes during the measurement (the scheduler's count, of which
+  `/proc/PID/stat` is the rounded form).
+- **Connections**: {plan.crowd:,} over all brokers, {plan.crowd_seconds:g} s idle, then {plan.crowd_seconds:g} s with
+  one Produce of one {RECORD_BYTES}-byte record a second on each. RSS is `VmRSS` at the end of each.
+  **After hard work**: {plan.connections} connections, each of which has done ten Produce requests of 60 KiB, all at
+  once; once a run. The peak is `VmHWM`, of the whole run.
+- **Workers**: {plan.hammers} connections produce without a pause, batches of 60 KiB and then single records. The
+  busiest worker's CPU time for each GB or request is what limits a machine whose cores are the gateway's own; the
+  second worker's worth is the quotient.
 
 ## Noise
 
@@ -121,11 +132,49 @@ their own, throughput ratios would be nearer to 1.
 ## Repeat it
 
     make bench                                               # writes this page
-    .venv/bin/python -m tests.bench --only produce --rounds 3 --megabytes 100 --no-write
+    make bench PEERS="kafka-proxy=/path/to/binary kroxylicious=/path/to/folder"
+    .venv/bin/python -m tests.bench --only produce consume --rounds 3 --megabytes 100 --no-write
     .venv/bin/python -m tests.bench --profile                # with py-spy on the PATH: where the time goes
 
 Only Linux has the counters that it reads. Nothing here is asserted by a test: a busy machine fails no build.
 """
+
+
+def _yardsticks(ways: Sequence[Way]) -> str:
+    peers = [f"{way.side} {way.version}".strip() for way in ways if way.side in PEERS]
+    relay = (
+        "through a bare relay of some 100 lines of trio\nthat does nothing but relay (`tests/bench/bare_relay.py`): "
+        "what a Kafka proxy in Python pays at least"
+    )
+    if peers:
+        return f"{relay};\nand through {' and '.join(peers)}."
+    return (
+        f"and {relay}.\n**Only these were compared**: no other proxy was given to this run "
+        "([how to give one](#repeat-it))."
+    )
+
+
+def _command(way: Way) -> str:
+    """Return how a peer was started, without the paths of this machine."""
+    words = [Path(word).name if word.startswith("/") else word for word in way.started.split(" ")]
+    return " ".join(words)
+
+
+def _figures(results: Results, plan: Plan) -> str:
+    parts = [
+        f"### {section.title}\n\n"
+        + _table(["", *results.sides], [[name, *cells] for name, cells in section.rows])
+        + "\n"
+        for section in sections(results, plan)
+    ]
+    if scaling := scaling_rows(results):
+        head = ["the busiest worker's", "one worker", "two workers", "what two can do, of one"]
+        parts.append(f"### Workers\n\n{_table(head, scaling)}\n")
+    return "\n".join(parts)
+
+
+def _notes(results: Results) -> str:
+    return "".join(f"\n- Not measured: {note}." for note in results.notes) + ("\n" if results.notes else "")
 
 
 def _bars(results: Results) -> list[list[str]]:
@@ -137,16 +186,17 @@ def _noise(results: Results, machine: Machine) -> str:
         f"The load average of the minute before the run was {machine.load:.2f} on {machine.cores} cores; "
         "what others did on the machine meanwhile is not known."
     ]
-    for phase in (Phase.PRODUCE, Phase.CONSUME):
-        direct = results.throughput(phase, Side.DIRECT)
+    for task in (Task.PRODUCE, Task.CONSUME):
+        direct = results.throughput(task, Side.DIRECT)
         if direct is not None:
             lines.append(
-                f"Direct {phase} alone, the same work each time, went at {in_words(direct, 1)} MB/s: "
+                f"Direct {task} alone, the same work each time, went at {in_words(direct, 1)} MB/s: "
                 f"a spread of {_width(direct)}."
             )
     lines.append(
         "A difference between two sides that is smaller than the spread of its ratio over the rounds is none. "
-        "Latency at p99 with one record in flight is mostly the brokers' and the scheduler's."
+        "Latency at p99 is mostly the brokers' and the scheduler's. CPU time is the steadiest figure here: it does not "
+        "grow because others are busy, but for cold caches."
     )
     return "\n".join(lines)
 
@@ -158,6 +208,10 @@ def _width(spread: Spread) -> str:
 def _table(head: Sequence[str], body: Sequence[Sequence[str]]) -> str:
     lines = [head, ["---", *["--:"] * (len(head) - 1)], *body]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _lines(lines: Iterable[str]) -> str:
+    return "\n".join(lines)
 
 
 def _field(path: str, name: str) -> str | None:

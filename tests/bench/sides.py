@@ -1,22 +1,27 @@
-"""The ways to the brokers: direct, through the bare relay, through the gateway. Processes end with their blocks."""
+"""The ways to the brokers: the bare relay and the gateway; `peers` has the rest. Processes end with their blocks."""
 
 from __future__ import annotations
 
+import inspect
 import os
 import socket
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import trio
+import yaml
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
+from appliance.cli.serve import serve
 from appliance.lab.ports import PortLeases
 from appliance.lab.processes import GuardedProcess, last_lines, start_guarded
+from appliance.resources.listener import ListenerSpec
+from tests.bench.certificates import Certificates
 from tests.bench.figures import Side
 from tests.bench.processes import tree
 
@@ -39,6 +44,9 @@ class Way:
     pids: tuple[int, ...] = ()
     started: str = ""
     """How it was started, for the page."""
+    certificate: Path | None = None
+    """Of the authority to trust, where clients connect with TLS."""
+    version: str = ""
 
 
 def environment() -> dict[str, str]:
@@ -53,29 +61,85 @@ async def open_relay(brokers: Sequence[str], ports: PortLeases, directory: Path)
     bootstrap = ",".join(f"127.0.0.1:{here}" for here in pairs)
     command = [sys.executable, str(Path(__file__).with_name("bare_relay.py"))]
     command += [f"{here}={there}" for here, there in pairs.items()]
-    async with _running(Side.RELAY, command, bootstrap, len(brokers), directory) as way:
+    async with running(Side.RELAY, command, bootstrap, len(brokers), directory) as way:
         yield way
 
 
 @asynccontextmanager
-async def open_gateway(brokers: Sequence[str], ports: PortLeases, directory: Path) -> AsyncIterator[Way]:
-    """Run the gateway in front of these brokers, as a user does."""
-    port = _row_of_ports(ports)
-    bootstrap, to = f"127.0.0.1:{port}", ",".join(brokers)
-    command = [sys.executable, "-m", "appliance", "serve", "--to", to, "--listen", bootstrap]
-    async with _running(Side.GATEWAY, command, bootstrap, len(brokers), directory) as way:
-        yield way
-
-
-@asynccontextmanager
-async def _running(
-    side: Side, command: Sequence[str], bootstrap: str, brokers: int, directory: Path
+async def open_gateway(
+    brokers: Sequence[str],
+    ports: PortLeases,
+    directory: Path,
+    *,
+    certificates: Certificates | None = None,
+    workers: int | None = None,
 ) -> AsyncIterator[Way]:
-    name = side.value.replace(" ", "-")
+    """Run the gateway in front of these brokers, as a user does."""
+    port = row_of_ports(ports)
+    bootstrap = f"127.0.0.1:{port}"
+    command = [sys.executable, "-m", "appliance", "serve"]
+    if certificates is None:
+        command += ["--to", ",".join(brokers), "--listen", bootstrap]
+    else:
+        # Beside the certificates: whoever measures needs nothing else of the gateway's.
+        declared = certificates.authority.with_name(f"gateway-{port}.yaml")
+        declared.write_text(tls_resources(brokers, bootstrap, certificates))
+        command += ["-f", str(declared), "--state", str(directory / f"state-{port}"), "--api", "127.0.0.1:0"]
+    command += ["--workers", str(workers)] if workers is not None else []
+    authority = certificates.authority if certificates else None
+    async with running(Side.GATEWAY, command, bootstrap, len(brokers), directory, authority) as way:
+        yield way
+
+
+def tls_resources(brokers: Sequence[str], bootstrap: str, certificates: Certificates) -> str:
+    """Return what the gateway is to serve where its listener speaks TLS."""
+    specs = {
+        "Cluster": {"bootstrap": list(brokers)},
+        "VirtualCluster": {"cluster": "bench"},
+        "Listener": {
+            "bind": bootstrap,
+            "virtual_cluster": "bench",
+            "tls": {"certificate": str(certificates.certificate), "private_key": str(certificates.key)},
+        },
+    }
+    documents = [
+        {"apiVersion": "tidegate/v1", "kind": kind, "metadata": {"name": "bench"}, "spec": spec}
+        for kind, spec in specs.items()
+    ]
+    return yaml.safe_dump_all(documents, sort_keys=False)
+
+
+def why_not_workers() -> str | None:
+    """Return why the gateway cannot be run as several processes, None where it can."""
+    if "workers" in inspect.signature(serve).parameters:
+        return None
+    return "workers: left out, for `tidegate serve` has no option --workers here"
+
+
+def why_not_tls() -> str | None:
+    """Return why the gateway cannot speak TLS with its clients, None where it can."""
+    if "tls" in ListenerSpec.model_fields:
+        return None
+    return "TLS: left out, for the gateway's Listener has no tls here"
+
+
+@asynccontextmanager
+async def running(
+    side: Side,
+    command: Sequence[str],
+    bootstrap: str,
+    brokers: int,
+    directory: Path,
+    authority: Path | None = None,
+    version: Callable[[Path], str] = lambda _: "",
+) -> AsyncIterator[Way]:
+    """Run a side's command until the block ends; `version` finds its version in its log. Raises BenchError."""
+    name = f"{side.value.replace(' ', '-')}{'-tls' if authority else ''}"
     process = await start_guarded(command, directory / f"{name}.log", environment())
     try:
-        await _wait_ready(side, process, bootstrap, brokers)
-        yield Way(side, bootstrap, tuple(_own(process)), " ".join(["python", *command[1:]]))
+        await _wait_ready(side, process, bootstrap, brokers, authority)
+        started = " ".join([Path(command[0]).name, *command[1:]])
+        yield Way(side, bootstrap, tuple(_own(process)), started, authority, version(process.log))
     finally:
         await process.aclose()
 
@@ -85,9 +149,12 @@ def _own(process: GuardedProcess) -> list[int]:
     return tree(process._guardian.pid)[1:]
 
 
-async def _wait_ready(side: Side, process: GuardedProcess, bootstrap: str, brokers: int) -> None:
+async def _wait_ready(
+    side: Side, process: GuardedProcess, bootstrap: str, brokers: int, authority: Path | None
+) -> None:
     """Wait until all brokers are named through this side and each can be connected to there."""
-    client = AdminClient({"bootstrap.servers": bootstrap, "log_level": 0})
+    tls = {"security.protocol": "ssl", "ssl.ca.location": str(authority)} if authority else {}
+    client = AdminClient({"bootstrap.servers": bootstrap, "log_level": 0, **tls})
     with trio.move_on_after(_READY_SECONDS):
         while process.returncode is None:
             if await trio.to_thread.run_sync(partial(_answers, client, brokers)):
@@ -108,8 +175,8 @@ def _answers(client: AdminClient, brokers: int) -> bool:
     return len(found) == brokers
 
 
-def _row_of_ports(ports: PortLeases) -> int:
-    """Return the first of a row of free ports."""
+def row_of_ports(ports: PortLeases) -> int:
+    """Return the first of a row of free ports. Raises BenchError."""
     for _ in range(100):
         first = ports.take()
         if all(_free(port) for port in range(first + 1, first + _NODES)):

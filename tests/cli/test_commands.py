@@ -101,20 +101,36 @@ def test_refusals_are_one_message(gateway: Served, arguments: list[str], code: i
 def test_a_switchover_that_cannot_be(gateway: Served):
     result = tidegate(gateway, "switchover", "orders", "--to", "standby")
     assert result.exit_code == 1
-    assert "rolled-back  preflight: cluster standby cannot be reached" in result.stdout
+    assert "rolled-back   preflight: cluster standby: expected an answer to all that preflight asks" in result.stdout
 
 
 def test_a_dry_run_shows_its_problems(gateway: Served):
     result = tidegate(gateway, "switchover", "orders", "--to", "standby", "--dry-run", "--unplanned")
     assert result.exit_code == 1
     assert "plan: primary -> standby" in result.stdout
-    assert "problem: cluster standby cannot be reached" in result.stdout
+    assert "cluster standby cannot be reached" in result.stdout
+    assert "bring it back, or wait for it" in result.stdout
 
 
 def test_a_switchover_to_who_serves(gateway: Served):
     result = tidegate(gateway, "switchover", "orders", "--to", "primary")
     assert (result.exit_code, result.stdout.split()[-5:]) == (0, ["done", "primary", "serves", "orders", "already"])
     assert tidegate(gateway, "switchover", "orders", "--to", "primary", "--no-wait").exit_code == 0
+
+
+def test_what_switchovers_there_were(gateway: Served):
+    tidegate(gateway, "switchover", "start", "orders", "--to", "standby")
+    result = tidegate(gateway, "switchover", "history")
+    assert result.exit_code == 0
+    assert "orders" in result.stdout
+    assert "rolled-back" in result.stdout
+    name = result.stdout.splitlines()[1].split()[0]
+    one = tidegate(gateway, "switchover", "history", "--id", name)
+    assert one.stdout.startswith(f"{name}: orders from primary to ")
+    assert "plan: primary -> standby" in one.stdout
+    assert tidegate(gateway, "switchover", "cancel", "orders").stderr.startswith("error: switchover ")
+    assert "does not pause" in tidegate(gateway, "switchover", "continue", name).stderr
+    assert "say a virtual cluster, or --all-of" in tidegate(gateway, "switchover", "--to", "standby").stderr
 
 
 def test_status(gateway: Served):

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 from hypothesis import strategies as st
 
 from appliance.control.edition import Edition, FaultInForce, Standing
+from appliance.policies.connect.fence import Fence, FenceState
+from appliance.policies.positions.offset_map import shifted
+from appliance.policies.positions.offset_maps import PositionMaps
 from appliance.resources.cluster import Cluster
 from appliance.resources.fault import FaultSpec
 from appliance.resources.listener import Listener
@@ -52,6 +55,18 @@ SPECS = st.builds(
 )
 FAULTS = st.builds(FaultInForce, name=NAMES, arming=st.integers(1, 2**31), spec=SPECS, seconds_left=SECONDS)
 
+FENCES = st.builds(
+    Fence, state=st.sampled_from(get_args(FenceState)), transactions=st.frozensets(st.text(max_size=20), max_size=3)
+)
+MAPS = st.dictionaries(st.tuples(NAMES, st.integers(0, 9)), st.builds(shifted, st.integers(-99, 99)), max_size=3)
+STANDINGS = st.builds(
+    Standing,
+    serving=NAMES,
+    fence=FENCES,
+    switches=st.integers(0, 9),
+    maps=st.dictionaries(NAMES, MAPS, max_size=2).map(PositionMaps),
+)
+
 
 @st.composite
 def editions(draw: st.DrawFn) -> Edition:
@@ -64,8 +79,6 @@ def editions(draw: st.DrawFn) -> Edition:
             *virtual_clusters,
             *draw(st.lists(LISTENERS, max_size=3)),
         ),
-        virtual_clusters={
-            each.name: draw(st.builds(Standing, serving=NAMES, fenced=st.booleans())) for each in virtual_clusters
-        },
+        virtual_clusters={each.name: draw(STANDINGS) for each in virtual_clusters},
         faults=tuple(draw(st.lists(FAULTS, max_size=3))),
     )

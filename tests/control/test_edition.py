@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from pydantic import ValidationError
 
 from appliance.control.edition import Edition
 from tests.control.editions import editions
 
 
+@settings(deadline=None)
 @given(editions())
 def test_it_survives_the_way_to_another_process(edition: Edition):
     assert edition.catalogue.resources is not None  # what is worked out from it does not travel

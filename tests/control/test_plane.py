@@ -13,8 +13,9 @@ from appliance.control.errors import ConflictError, UnfitError, UnknownError
 from appliance.control.statedir import StateDir
 from appliance.exchange.route import Target
 from appliance.gateway.snapshot import Door
+from appliance.policies.connect.fence import OPEN, Fence
 from appliance.resources.listener import BrokerPorts, ListenerSpec
-from tests.control.world import ORDERS, World, declared, fault, make_plane, running_plane
+from tests.control.world import ORDERS, World, declared, fault, make_plane, running_plane, serve_from
 
 THIRD = '{kind: Cluster, metadata: {name: third}, spec: {bootstrap: ["10.0.0.9:9092"]}}'
 
@@ -85,7 +86,7 @@ async def test_a_put_does_not_switch_secretly():
 async def test_after_a_switch_the_spec_may_follow_and_come_back():
     world = World()
     plane = make_plane(world)
-    await plane.switch("orders", "standby", fence=False)
+    await serve_from(plane, "standby")
     (follows,) = declared(orders(cluster="standby", standbys="[primary]"))
     assert await plane.put(follows) == "changed"
     assert (plane.serving("orders"), world.snapshot.routes["orders"].target.name) == ("standby", "standby")
@@ -119,7 +120,7 @@ async def test_changes_survive_a_restart_and_faults_do_not(tmp_path: Path):
     (third,) = declared(THIRD)
     await plane.put(third)
     await plane.delete("Listener", "orders")
-    await plane.switch("orders", "standby", fence=False)
+    await serve_from(plane, "standby")
     plane.put_fault(fault())
     state.close()
     state, world = StateDir(tmp_path), World()
@@ -139,7 +140,7 @@ async def test_what_cannot_be_kept_is_not_done(tmp_path: Path, monkeypatch: pyte
 
     monkeypatch.setattr("appliance.control.statedir.os.fsync", full)
     with pytest.raises(Exception, match="No space left on device"):
-        await plane.switch("orders", "standby", fence=False)
+        await serve_from(plane, "standby")
     state.close()
     assert (plane.serving("orders"), len(world.published)) == ("primary", 1)
 
@@ -153,8 +154,8 @@ def test_standard_interceptors_outlive_snapshots_until_their_spec_changes():
 
     world = World(standard=standard)
     plane = make_plane(world)
-    plane.fence("orders", closed=True)
-    plane.fence("orders", closed=False)
+    plane.set_fences(["orders"], Fence("held"))
+    plane.set_fences(["orders"], OPEN)
     assert len(made) == 1
     assert [each.routes["orders"].fenced for each in world.published] == [False, True, False]
 

@@ -79,3 +79,47 @@ def test_who_refers_to_what():
     assert referrers(catalogue, "Cluster", "standby") == ["VirtualCluster orders"]
     assert referrers(catalogue, "VirtualCluster", "orders") == ["Listener orders"]
     assert referrers(catalogue, "Listener", "orders") == []
+
+
+NAMED = """
+---
+kind: Listener
+metadata: {name: %s}
+spec:
+  bind: 127.0.0.1:29092
+  virtual_cluster: orders
+  proxy_protocol: %s
+  tls: {certificate: c, private_key: k}
+  sni: {bootstrap: %s.example, broker: "%s{node_id}.example"}
+"""
+
+
+def test_listeners_with_host_names_share_a_port():
+    assert found(ORDERS + NAMED % ("a", "off", "a", "a") + NAMED % ("b", "off", "b", "b")) == []
+
+
+def test_host_names_on_one_port_lead_to_one_listener():
+    (problem,) = found(ORDERS + NAMED % ("a", "off", "a", "x") + NAMED % ("b", "off", "b", "x"))
+    assert problem == (
+        "Listener b: spec.sni: cannot be told from Listener a on 127.0.0.1:29092: "
+        "one host name can fit both x{node_id}.example and x{node_id}.example"
+    )
+
+
+def test_listeners_on_one_port_agree_about_proxy_headers():
+    (problem,) = found(ORDERS + NAMED % ("a", "required", "a", "a") + NAMED % ("b", "off", "b", "b"))
+    assert problem.startswith("Listener b: spec.proxy_protocol: expected required, as Listener a on the same port")
+
+
+def test_a_port_with_host_names_is_no_other_listeners():
+    (problem,) = found(ORDERS + NAMED % ("a", "off", "a", "a") + LISTENER % ("127.0.0.1:29092", ""))
+    assert "its bootstrap port 29092 clashes with the port 29092 of Listener a" in problem
+
+
+def test_a_name_is_one_users():
+    text = """
+{kind: User, metadata: {name: a}, spec: {username: b}}
+---
+{kind: User, metadata: {name: b}, spec: {}}
+"""
+    assert found(text) == ["User b: spec.username: b is the name of User a already"]

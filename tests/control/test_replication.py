@@ -7,10 +7,10 @@ import pytest
 from appliance.control.replication import (
     AHEAD,
     NO_SYNC,
+    BytePreservingGauge,
     Ends,
     Lag,
     MirrorMakerGauge,
-    OffsetPreservingGauge,
     OffsetSync,
     Span,
     in_words,
@@ -100,12 +100,12 @@ async def test_mirrormaker_gauge_reads_on_where_it_stopped():
     assert lagging(await gauge.measure(ends, source, target, topics)) == []
 
 
-async def test_offset_preserving_gauge_compares_ends():
+async def test_byte_preserving_gauge_compares_ends():
     source, target = MemoryCluster("primary"), MemoryCluster("standby")
     source.logs["a", 0] = (0, 10)
     target.logs["a", 0] = (2, 9)
     ends = await Ends.of(source, {"a": (0,)})
-    assert await OffsetPreservingGauge().measure(ends, source, target, {"a": (0,)}) == [Lag("a", 0, 1)]
+    assert await BytePreservingGauge().measure(ends, source, target, {"a": (0,)}) == [Lag("a", 0, 1)]
 
 
 def test_lag_in_words_shows_the_worst():

@@ -39,7 +39,7 @@ def test_nothing_saved_is_nothing_kept(state: StateDir):
     assert state.load() == Kept()
 
 
-@pytest.mark.parametrize("content", ["", "{", '{"format": 2}', '{"serving": 3}'])
+@pytest.mark.parametrize("content", ["", "{", '{"format": 3}', '{"serving": 3}'])
 def test_a_damaged_file_is_never_overlooked(state: StateDir, content: str):
     (state.path / FILE).write_text(content)
     with pytest.raises(StateError, match="mend it, or move it away"):

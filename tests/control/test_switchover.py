@@ -16,7 +16,9 @@ from appliance.control.switchover import Switchover
 from appliance.gateway.errors import ClusterUnreachable
 from tests.control.world import ORDERS, World, declared, running_plane, until
 
-ROUND = ["preflight", "fence", "drain", "switch", "move", "unfence", "verify", "done"]
+ROUND = [
+    "preflight", "transactions", "fence", "drain", "groups", "positions", "switch", "move", "unfence", "verify", "done",
+]  # fmt: skip
 
 
 @pytest.fixture
@@ -27,7 +29,7 @@ def world() -> World:
 
 
 def start(plane: ControlPlane, to: str = "standby", **changes: Any) -> Switchover:
-    options: dict[str, Any] = {"mode": "planned", "hold": 20.0, "dry_run": False, "leave_records_behind": False}
+    options: dict[str, Any] = {"hold": 20.0, "refuse": 0.0}
     return plane.start_switchover("orders", to, **{**options, **changes})
 
 
@@ -74,7 +76,7 @@ async def test_it_waits_for_writes_then_for_replication(world: World, autojump_c
         standby.logs["payments", 0] = (0, 4)
         await until(lambda: switchover.over)
     assert switchover.state == "done"
-    assert "1 partitions caught up" in switchover.history[2].detail
+    assert "1 partitions caught up" in switchover.history[3].detail
 
 
 @pytest.mark.parametrize(
@@ -119,7 +121,7 @@ async def test_a_worker_that_never_holds_the_writes_takes_everything_back(world:
     async with running_plane(world) as plane:
         switchover = await finish(plane, hold=3.0)
         assert plane.serving("orders") == "primary"
-    assert states(switchover) == ["preflight", "fence", "rolled-back"]
+    assert states(switchover) == ["preflight", "transactions", "fence", "rolled-back"]
     assert switchover.detail == "not every worker held the writes within 3s; primary serves as before"
     assert published(world) == [("primary", False), ("primary", True), ("primary", False)]
 
@@ -155,7 +157,8 @@ async def test_preflight_needs_both_clusters(world: World, autojump_clock: MockC
     async with running_plane(world) as plane:
         switchover = await finish(plane)
     assert states(switchover) == ["preflight", "rolled-back"]
-    assert switchover.detail == f"preflight: cluster {dead} cannot be reached; nothing was changed"
+    assert f"cluster {dead} cannot be reached" in switchover.detail
+    assert switchover.detail.endswith("; nothing was changed")
     assert len(world.published) == 1
 
 
@@ -166,8 +169,9 @@ async def test_preflight_lists_all_that_is_absent(world: World, autojump_clock: 
         switchover = await finish(plane)
     assert switchover.plan is not None
     assert switchover.plan.problems == (
-        "topic a of primary is absent on standby",
-        "topic b has 2 partitions on primary, 1 on standby",
+        "topic a: expected it on standby, as on primary, found no such topic; "
+        "create it, or let the replication carry it",
+        "topic b: expected 2 partitions on standby, as on primary, found 1; add partitions there",
     )
 
 
@@ -188,7 +192,7 @@ async def test_unplanned_asks_nothing_of_the_source(world: World, autojump_clock
     async with running_plane(world) as plane:
         switchover = await finish(plane, mode="unplanned")
         assert plane.serving("orders") == "standby"
-    assert states(switchover) == ["preflight", "switch", "move", "unfence", "verify", "done"]
+    assert states(switchover) == ["preflight", "positions", "switch", "move", "unfence", "verify", "done"]
     assert published(world) == [("primary", False), ("standby", True), ("standby", False)]
     assert world.cluster("primary").asked == 0
 
@@ -206,7 +210,7 @@ async def test_one_at_a_time(world: World, autojump_clock: MockClock):
     async with running_plane(world) as plane:
         start(plane)
         await trio.sleep(0.1)
-        with pytest.raises(ConflictError, match="a switchover of orders to standby is under way"):
+        with pytest.raises(ConflictError, match=r"a switchover of orders to standby is under way \(sw-1, drain\)"):
             start(plane, "primary")
         with pytest.raises(ConflictError, match="is under way"):
             await plane.put(declared(ORDERS.replace("mirrormaker", "none"))[2])
@@ -217,7 +221,7 @@ async def test_impossible_requests_are_refused_at_once(world: World, autojump_cl
         with pytest.raises(UnfitError, match="expected one of primary, standby"):
             start(plane, "third")
         with pytest.raises(UnknownError):
-            plane.start_switchover("x", "standby", mode="planned", hold=1, dry_run=False, leave_records_behind=False)
+            plane.start_switchover("x", "standby")
         assert plane.switchover("orders") is None
 
 
@@ -228,7 +232,8 @@ async def test_unmeasured_replication_has_to_be_asked_for(world: World, autojump
         switchover = await finish(plane, leave_records_behind=True)
     assert states(switchover) == ROUND
     assert switchover.plan is not None
-    assert switchover.plan.notes == ("replication is not measured: records that are only on primary stay there",)
+    (note,) = switchover.plan.notes
+    assert note.endswith("records that are only on primary stay there")
 
 
 async def test_a_target_with_writers_of_its_own_is_not_trusted(world: World, autojump_clock: MockClock):
@@ -239,8 +244,8 @@ async def test_a_target_with_writers_of_its_own_is_not_trusted(world: World, aut
         assert (await finish(plane, leave_records_behind=True)).state == "done"
 
 
-async def test_offset_preserving_replication_is_measured_by_ends(world: World, autojump_clock: MockClock):
-    async with running_plane(world, ORDERS.replace("mirrormaker", "offset-preserving")) as plane:
+async def test_byte_preserving_replication_is_measured_by_ends(world: World, autojump_clock: MockClock):
+    async with running_plane(world, ORDERS.replace("mirrormaker", "byte-preserving")) as plane:
         assert "payments/0: 6 records" in (await finish(plane, hold=1.0)).detail
         world.cluster("standby").logs["payments", 0] = (0, 10)
         assert (await finish(plane)).state == "done"
@@ -254,7 +259,11 @@ async def test_behind_the_point_of_no_return_errors_say_what_to_do(world: World,
         assert plane.serving("orders") == "standby"
     assert switchover.state == "failed"
     assert not world.snapshot.routes["orders"].fenced
-    for part in ("standby serves; ", "restart those on the old cluster", "tidegate switchover orders --to primary"):
+    for part in (
+        "standby serves orders; ",
+        "restart those on the old cluster",
+        "tidegate switchover orders --to primary",
+    ):
         assert part in switchover.detail
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -23,10 +23,12 @@ from appliance.control.statedir import StateDir
 from appliance.control.switchover import Clocks
 from appliance.exchange.measures import Measures
 from appliance.exchange.route import Target
-from appliance.gateway.client import ClusterFacts, KeyValue
+from appliance.gateway.client import AclEntry, ClusterFacts, Group, KeyValue, OpenTransaction
 from appliance.gateway.errors import ClusterUnreachable
 from appliance.gateway.server import GatewayFacts
 from appliance.gateway.snapshot import Snapshot
+from appliance.policies.connect.fence import OPEN
+from appliance.policies.positions.hold_fetch import Held
 from appliance.resources.documents import check_resource, parse_documents
 from appliance.resources.fault import Fault
 from appliance.resources.kinds import Resource
@@ -81,7 +83,23 @@ class MemoryCluster:
     records_of: dict[str, list[KeyValue]] = field(default_factory=dict)
     reachable: bool = True
     headless: list[Partition] = field(default_factory=list)
+    since: dict[int, int] = field(default_factory=dict)
+    """Timestamp in ms -> the first offset since then, in every partition."""
     asked: int = 0
+    markers: dict[Partition, int] = field(default_factory=dict)
+    """Partition -> how many transaction markers its log ends in."""
+    group_list: list[Group] = field(default_factory=list)
+    commits: dict[str, dict[Partition, int]] = field(default_factory=dict)
+    transactions: dict[str, str] = field(default_factory=dict)
+    """Transactional id -> state."""
+    fenced_ids: list[str] = field(default_factory=list)
+    configs: dict[str, dict[str, str]] = field(default_factory=dict)
+    acl_entries: frozenset[AclEntry] | None = None
+    versions: dict[int, tuple[int, int]] = field(default_factory=dict)
+    mute: set[str] = field(default_factory=set)
+    """Questions that it does not answer: names of methods."""
+    broken: set[str] = field(default_factory=set)
+    """What the canary finds broken: names of methods."""
 
     def add_sync(self, alias: str, topic: str, partition: int, upstream: int, downstream: int) -> None:
         """Append to the offset syncs for the cluster `alias`."""
@@ -90,10 +108,12 @@ class MemoryCluster:
         log.append(KeyValue(len(log), *sync_record(topic, partition, upstream, downstream)))
         self.logs[syncs, 0] = (0, len(log))
 
-    async def _ask(self) -> None:
+    async def _ask(self, what: str = "") -> None:
         await trio.lowlevel.checkpoint()
         self.asked += 1
-        if not self.reachable:
+        if what in self.mute:
+            raise ClusterUnreachable(f"cluster {self.name}: {what} was answered with CLUSTER_AUTHORIZATION_FAILED")
+        if not self.reachable or what in self.broken:
             raise ClusterUnreachable(f"cluster {self.name} cannot be reached")
 
     async def describe(self) -> ClusterFacts:
@@ -117,10 +137,66 @@ class MemoryCluster:
         await self._ask()
         return {(topic, each): self.logs[topic, each][1] for topic, all_ in topics.items() for each in all_}
 
+    async def offsets_since(self, topics: Mapping[str, Iterable[int]], timestamp: int) -> Mapping[Partition, int]:
+        await self._ask()
+        return {(topic, each): self.since.get(timestamp, -1) for topic, all_ in topics.items() for each in all_}
+
     async def records(self, topic: str, partition: int, from_offset: int) -> list[KeyValue]:
         await self._ask()
         assert partition == 0
         return [each for each in self.records_of[topic] if each.offset >= from_offset]
+
+    async def data_end(self, topic: str, partition: int, start: int, end: int) -> int:
+        await self._ask()
+        return max(start, end - self.markers.get((topic, partition), 0))
+
+    async def write(self, topic: str, partition: int, value: bytes) -> int:  # noqa: ARG002 - logs are two numbers
+        await self._ask("write")
+        if (topic, partition) not in self.logs:
+            raise ClusterUnreachable(f"cluster {self.name}: partition {topic}/{partition} has no leader")
+        start, end = self.logs[topic, partition]
+        self.logs[topic, partition] = (start, end + 1)
+        return end
+
+    async def reads_at(self, topic: str, partition: int, offset: int) -> bool:
+        await self._ask("reads_at")
+        return offset < self.logs[topic, partition][1]
+
+    async def groups(self) -> list[Group]:
+        await self._ask("groups")
+        return self.group_list
+
+    async def committed(self, groups: Collection[str]) -> Mapping[str, Mapping[Partition, int]]:
+        await self._ask("committed")
+        return {name: dict(self.commits.get(name, {})) for name in groups}
+
+    async def coordinator(self, kind: str, key: str) -> int:  # noqa: ARG002 - it has one broker
+        await self._ask("coordinator")
+        return 1
+
+    async def open_transactions(self) -> list[OpenTransaction]:
+        await self._ask("open_transactions")
+        return [OpenTransaction(name, state, WALL, 1) for name, state in sorted(self.transactions.items())]
+
+    async def fence_transactional_id(self, transactional_id: str) -> None:
+        await self._ask()
+        self.fenced_ids.append(transactional_id)
+        self.transactions.pop(transactional_id, None)
+
+    async def topic_configs(self, topics: Collection[str], names: Collection[str]) -> dict[str, dict[str, str]]:
+        await self._ask("topic_configs")
+        return {
+            topic: {name: value for name, value in self.configs.get(topic, {}).items() if name in names}
+            for topic in topics
+        }
+
+    async def acls(self) -> frozenset[AclEntry] | None:
+        await self._ask("acls")
+        return self.acl_entries
+
+    async def api_versions(self) -> dict[int, tuple[int, int]]:
+        await self._ask("api_versions")
+        return self.versions
 
 
 @dataclass
@@ -161,6 +237,9 @@ class World:
 
     async def refresh(self) -> None:
         await trio.lowlevel.checkpoint()
+
+    def held_fetches(self, virtual_cluster: str) -> list[Held]:
+        return self._maker.held(virtual_cluster)
 
     def fault_counts(self, arming: int) -> FaultCounts:
         return self._maker.armoury.counts_of(arming)
@@ -224,6 +303,13 @@ async def running_plane(world: World, text: str = ORDERS, **options: Any) -> Asy
         await nursery.start(plane.run)
         yield plane
         nursery.cancel_scope.cancel()
+
+
+async def serve_from(plane: ControlPlane, cluster: str) -> None:
+    """Let another cluster serve orders, as a switchover does in the end."""
+    await plane.commit(
+        lambda kept: kept.with_serving("orders", cluster), then=lambda: plane.set_fences(["orders"], OPEN)
+    )
 
 
 async def until(condition: Callable[[], bool]) -> None:

@@ -23,14 +23,14 @@ def _scenario(name: str) -> tuple[Scenario, str]:
         return load_scenario(path)
 
 
-async def _run(name, tmp_path) -> Summary:
+async def _run(name, tmp_path, workers=1) -> Summary:
     scenario, text = _scenario(name)
-    return await run_drill(scenario, text, lab_kind="apache", out=tmp_path)
+    return await run_drill(scenario, text, lab_kind="apache", out=tmp_path, workers=workers)
 
 
-@pytest.mark.parametrize("name", ["planned-switch", "producer-identity"])
-async def test_nothing_is_lost_doubled_or_reordered(name, tmp_path):
-    summary = await _run(name, tmp_path)
+@pytest.mark.parametrize(("name", "workers"), [("planned-switch", 1), ("planned-switch", 2), ("producer-identity", 1)])
+async def test_nothing_is_lost_doubled_or_reordered(name, workers, tmp_path):
+    summary = await _run(name, tmp_path, workers)
     assert (summary.verdict, summary.reasons) == ("pass", [])
     assert summary.surviving_cluster == "standby"
     assert (summary.ledger.lost, summary.ledger.duplicated, summary.ledger.reordered) == (0, 0, 0)

@@ -21,6 +21,7 @@ from appliance.journal.events import (
     FaultEnded,
     FinalRead,
     LabActed,
+    Noted,
     PhaseEnded,
     PhaseStarted,
     RunEnded,
@@ -97,6 +98,17 @@ async def test_a_planned_switch_passes_and_leaves_a_whole_record(tmp_path):
     assert Summary.model_validate_json((place.directory / "summary.json").read_text()) == summary
     assert not (place.directory / "gateway" / "token").exists()
     assert place.standings[-1].acknowledged > 0
+
+
+async def test_a_planned_switch_passes_with_the_gateway_in_two_processes(tmp_path):
+    scenario, text = _bundled("planned-switch")
+    place = _Place()
+    summary = await run_drill(scenario, text, lab_kind="embedded", out=tmp_path, progress=place, workers=2)
+    assert (summary.verdict, summary.exit_code, summary.reasons) == ("pass", 0, [])
+    assert (summary.ledger.lost, summary.ledger.duplicated, summary.ledger.reordered) == (0, 0, 0)
+    events = list(read_journal(place.directory / "journal.jsonl"))
+    assert all(event.fired > 0 for event in events if isinstance(event, FaultEnded))
+    assert "the gateway serves in 2 worker processes" in [event.text for event in events if isinstance(event, Noted)]
 
 
 async def test_a_careless_producer_fails_the_drill_and_is_named(tmp_path):

@@ -30,7 +30,7 @@ def test_the_lab_is_asked_for_clusters_whose_nodes_can_be_told_apart():
     assert (plan.replication.source, plan.replication.target) == ("primary", "standby")
 
 
-@pytest.mark.parametrize(("preserves", "replication"), [(True, "offset-preserving"), (False, "mirrormaker")])
+@pytest.mark.parametrize(("preserves", "replication"), [(True, "byte-preserving"), (False, "mirrormaker")])
 def test_the_gateway_is_told_of_all_and_every_broker_has_a_port(preserves, replication):
     ports = count(20000)
     resources, bootstrap = declare(_SECTION, _FOUND, preserves_offsets=preserves, port=lambda: next(ports))

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from kio.schema.api_versions.v0.response import ApiVersionsResponse
 from kio.schema.errors import ErrorCode
 
-from appliance.exchange.interceptor import Close, Delay, Replace, Reply
+from appliance.exchange.interceptor import AskAgain, Close, Delay, Replace, Reply
 from appliance.exchange.limits import Limits
 from appliance.exchange.step import Refused, Then
 from appliance.wire.apis import Api
@@ -245,6 +245,24 @@ def test_a_delayed_request_goes_on_with_the_next_interceptor_from_where_the_buff
     assert shell.waits == [0.5, 0.25]
     assert first.seen == second.seen == third.seen == [b"waits", b"behind"]
     assert shell.upstream.endswith(heartbeat(2, b"waits") + heartbeat(3, b"behind"))
+
+
+def test_who_says_ask_me_again_is_asked_again_with_the_same_memo_and_those_before_it_are_not():
+    first, second = Scripted(HEARTBEATS), Scripted(HEARTBEATS, [AskAgain(0.05), AskAgain(0.1), None])
+    third = Scripted(HEARTBEATS)
+    shell = Shell(first, second, third)
+    shell.send(heartbeat(1, b"waits") + heartbeat(2, b"behind"))
+    assert shell.waits == [0.05, 0.1]
+    assert first.seen == third.seen == [b"waits", b"behind"]
+    assert second.seen == [b"waits", b"waits", b"waits", b"behind"]
+    assert shell.upstream == heartbeat(1, b"waits") + heartbeat(2, b"behind")
+
+
+def test_who_was_asked_again_may_answer():
+    shell = Shell(Scripted(HEARTBEATS, [AskAgain(0.05), Reply(b"nothing new")]))
+    shell.send(heartbeat(1))
+    assert shell.upstream == b""
+    assert shell.client == response_frame(HEARTBEAT, 4, 1, b"nothing new")
 
 
 def test_a_delay_holds_what_is_behind_but_not_what_is_before():

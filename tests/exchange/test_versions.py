@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from random import Random
 from typing import Any
 
 import pytest
+from kio.schema.api_versions.v4.response import ApiVersionsResponse, FinalizedFeatureKey, SupportedFeatureKey
 from kio.schema.errors import ErrorCode
+from kio.static.primitive import i16, i32Timedelta
 
-from appliance.exchange.versions import DECODED, limited, newest_api_versions, unsupported
+from appliance.exchange.versions import DECODED, answer, limited, newest_api_versions, unsupported
 from appliance.wire.apis import Api, known_versions
 from appliance.wire.codec import decode, encode, response_type
 from appliance.wire.errors import Malformed
@@ -30,7 +33,7 @@ BROKER = {
     int(Api.FETCH): (4, 99),
     int(Api.METADATA): (0, 12),
     int(Api.INIT_PRODUCER_ID): (0, 99),
-    12: (0, 99),
+    15: (0, 99),
     4711: (0, 3),
 }
 
@@ -112,3 +115,22 @@ def test_the_gateways_own_answer_lists_what_it_understands():
 
 def test_all_that_is_read_on_every_connection_has_layouts():
     assert all(known_versions(key) for key in DECODED)
+
+
+@pytest.mark.parametrize("version", range(newest_api_versions() + 1))
+def test_the_gateways_own_answer_tells_the_features_of_the_cluster(version: int):
+    supported = SupportedFeatureKey(name="share.version", min_version=i16(0), max_version=i16(1))
+    finalized = FinalizedFeatureKey(name="share.version", max_version_level=i16(1), min_version_level=i16(1))
+    offered = ApiVersionsResponse(
+        error_code=ErrorCode.none,
+        api_keys=(),
+        throttle_time=i32Timedelta.parse(timedelta(0)),
+        supported_features=(supported,),
+        finalized_features=(finalized,),
+    )
+    answered_in, body = answer(version, offered)
+    told: Any = decode(response_type(Api.API_VERSIONS, version), body)
+    assert answered_in == version
+    if version >= 3:
+        assert [(each.name, each.max_version) for each in told.supported_features] == [("share.version", 1)]
+        assert [(each.name, each.max_version_level) for each in told.finalized_features] == [("share.version", 1)]

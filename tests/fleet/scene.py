@@ -14,7 +14,7 @@ from appliance.fleet.fleet import Fleet
 from appliance.fleet.member import Member
 from appliance.fleet.process import COMMAND
 from appliance.fleet.supervisor import Supervisor
-from appliance.gateway.dialer import Dialer
+from appliance.policies.connect.fence import OPEN, Fence
 from appliance.resources.cluster import Cluster
 from appliance.resources.fault import FaultSpec
 from appliance.resources.listener import Listener
@@ -38,7 +38,7 @@ def edition_of(version: int, broker: ScriptedBroker, base: int, **changes: Any) 
             {"metadata": {"name": "orders"}, "spec": {"bind": f"127.0.0.1:{base}", "virtual_cluster": "orders"}}
         ),
     )
-    standing = Standing(serving="primary", fenced=changes.pop("fenced", False))
+    standing = Standing(serving="primary", fence=Fence("held") if changes.pop("fenced", False) else OPEN)
     return Edition(version=version, resources=resources, virtual_clusters={"orders": standing}, **changes)
 
 
@@ -115,7 +115,7 @@ class Scene:
 async def scene(count: int = 2, *, command: Sequence[str] = COMMAND) -> AsyncIterator[Scene]:
     """Run so many workers for the length of a block."""
     base = free_base()
-    fleet = Fleet(trio.current_time, Dialer.made(lambda: 0.0), b"disguise")
+    fleet = Fleet(trio.current_time, lambda: 0.0, b"disguise")
     supervisor = Supervisor(fleet, count, command=command)
     with trio.fail_after(PATIENCE):
         async with scripted_broker() as broker, trio.open_nursery() as nursery:

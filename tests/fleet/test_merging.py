@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from appliance.control.armoury import FaultCounts
@@ -21,6 +21,7 @@ def report(edition: int = 1, **facts: object) -> Report:
 EMPTY: dict[str, object] = {"snapshot_version": 0, "connections": {}, "clusters": {}, "failures": {}, "doors": ()}
 
 
+@settings(deadline=None)
 @given(FACTS)
 def test_one_worker_is_as_it_says(facts: GatewayFacts):
     merged = merged_facts([Report(edition=facts.snapshot_version, facts=Facts.of(facts))])
@@ -53,6 +54,7 @@ def test_without_a_worker_nothing_is_in_effect():
     assert merged_facts([]) == GatewayFacts(0, {}, {}, {}, ())
 
 
+@settings(deadline=None)
 @given(st.lists(FAULT_COUNTS, max_size=4))
 def test_counts_add_up(counts: list[FaultCounts]):
     merged = merged_counts(counts)

@@ -14,7 +14,6 @@ from appliance.fleet import supervisor as supervisor_module
 from appliance.fleet.errors import WorkersFailError
 from appliance.fleet.fleet import Fleet
 from appliance.fleet.supervisor import Supervisor
-from appliance.gateway.dialer import Dialer
 from appliance.gateway.errors import PortTaken
 from tests.fleet.scene import edition_of, fault_in_force, scene, until_gone
 from tests.gateway import messages
@@ -211,7 +210,7 @@ async def test_clients_of_all_workers_are_moved():
 async def test_a_port_that_a_stranger_has_is_refused_though_he_would_share_it():
     async with scripted_broker() as broker:
         base = free_base()
-        fleet = Fleet(trio.current_time, Dialer.made(lambda: 0.0), b"disguise")
+        fleet = Fleet(trio.current_time, lambda: 0.0, b"disguise")
         fleet.publish(edition_of(1, broker, base))
         with socket.socket() as stranger:
             stranger.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
@@ -223,7 +222,7 @@ async def test_a_port_that_a_stranger_has_is_refused_though_he_would_share_it():
 
 async def test_workers_that_end_again_and_again_are_given_up():
     async with scripted_broker() as broker:
-        fleet = Fleet(trio.current_time, Dialer.made(lambda: 0.0), b"disguise")
+        fleet = Fleet(trio.current_time, lambda: 0.0, b"disguise")
         fleet.publish(edition_of(1, broker, free_base()))
         failing = Supervisor(fleet, 1, command=[sys.executable, "-c", "raise SystemExit(3)"])
         with pytest.RaisesGroup(

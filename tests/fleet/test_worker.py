@@ -5,8 +5,8 @@ from __future__ import annotations
 import trio
 
 from appliance.fleet.link import Link, link_pair
-from appliance.fleet.messages import Adopt, Failed, Hello, Report, Word, encoded, word_from
-from appliance.fleet.worker import Worker
+from appliance.fleet.messages import Adopt, Begin, Failed, Hello, Report, Word, encoded, word_from
+from appliance.fleet.worker import serve
 from tests.fleet.scene import edition_of, fault_in_force
 from tests.gateway import messages
 from tests.gateway.scene import PATIENCE, Client, free_base
@@ -17,6 +17,11 @@ async def next_word(link: Link) -> Word:
     message = await link.receive()
     assert message is not None
     return word_from(message[0])
+
+
+async def greet(link: Link) -> None:
+    assert await next_word(link) == Hello()
+    await link.send(encoded(Begin(disguise="00" * 32)))
 
 
 async def is_served(base: int, broker: ScriptedBroker) -> bool:
@@ -39,11 +44,11 @@ async def test_it_serves_once_it_has_an_edition_and_ends_with_its_link():
         async with scripted_broker() as broker, trio.open_nursery() as nursery:
 
             async def run() -> None:
-                statuses.append(await Worker(Link(there), drain=10.0).run())
+                statuses.append(await serve(Link(there), 10.0))
 
             nursery.start_soon(run)
-            assert await next_word(here) == Hello()
-            await here.send(encoded(Adopt(edition=edition_of(5, broker, base), disguise="ab")))
+            await greet(here)
+            await here.send(encoded(Adopt(edition=edition_of(5, broker, base))))
             report = await next_word(here)
             assert isinstance(report, Report)
             assert (report.edition, report.facts.doors) == (5, (("127.0.0.1", base),))
@@ -57,10 +62,10 @@ async def test_a_fault_ends_here_when_its_time_is_over_though_nobody_says_so():
     base = free_base()
     with trio.fail_after(PATIENCE):
         async with scripted_broker() as broker, trio.open_nursery() as nursery:
-            nursery.start_soon(Worker(Link(there), drain=0.0).run)
+            nursery.start_soon(serve, Link(there), 0.0)
             outage = fault_in_force(1, outage={"cluster": "primary", "mode": "blackhole"}, seconds_left=0.5)
-            await here.send(encoded(Adopt(edition=edition_of(1, broker, base, faults=(outage,)), disguise="ab")))
-            assert await next_word(here) == Hello()
+            await greet(here)
+            await here.send(encoded(Adopt(edition=edition_of(1, broker, base, faults=(outage,)))))
             assert isinstance(await next_word(here), Report)
             while not await is_served(base, broker):
                 pass
@@ -74,11 +79,11 @@ async def test_a_port_that_is_taken_is_said_and_is_the_end():
             statuses = []
 
             async def run() -> None:
-                statuses.append(await Worker(Link(there), drain=10.0).run())
+                statuses.append(await serve(Link(there), 10.0))
 
             nursery.start_soon(run)
-            assert await next_word(here) == Hello()
-            await here.send(encoded(Adopt(edition=edition_of(1, broker, broker.port), disguise="ab")))
+            await greet(here)
+            await here.send(encoded(Adopt(edition=edition_of(1, broker, broker.port))))
             word = await next_word(here)
             assert isinstance(word, Failed)
             assert f"cannot open 127.0.0.1:{broker.port}: already in use" in word.reason

@@ -23,6 +23,10 @@ REAL_HOST = b".internal"
 ON_EVERY_CONNECTION = (*CARRIERS, Api.API_VERSIONS, Api.INIT_PRODUCER_ID)
 """APIs that are looked into: every other message is one of these."""
 EVERY_API = tuple(sorted(KEYS.values()))
+SASL = (Api.SASL_HANDSHAKE, KEYS["SaslAuthenticate"], Api.API_VERSIONS)
+"""APIs that a client uses before it has proven who it is."""
+SASL_TOKENS = (b"\0user\0secret", b"n,,n=user,r=fyko+d2lbbFgONRv9qkxdawL", b"n,,\x01auth=Bearer e30.e30.\x01\x01")
+"""A first token of PLAIN, SCRAM and OAUTHBEARER."""
 _LARGE = 70_000
 """Bytes of records that make a Fetch response stream."""
 
@@ -31,7 +35,12 @@ _LARGE = 70_000
 def requests_of(api_key: int, api_version: int) -> tuple[bytes, ...]:
     """Return request frames of a kind, correlation id 0: full, sparse, and one with fields from the future."""
     kind = request_type(api_key, api_version)
-    bodies = _bodies(kind, [generated(kind, Random(n), full=n == 0) for n in range(3)])
+    messages = [generated(kind, Random(n), full=n == 0) for n in range(3)]
+    if api_key == Api.SASL_HANDSHAKE:
+        messages += [replace(messages[0], mechanism=each) for each in ("PLAIN", "SCRAM-SHA-256", "OAUTHBEARER")]
+    elif hasattr(messages[0], "auth_bytes"):
+        messages += [replace(messages[0], auth_bytes=token) for token in SASL_TOKENS]
+    bodies = _bodies(kind, messages)
     return tuple(request_frame(api_key, api_version, 0, "fuzz", body) for body in bodies)
 
 
@@ -77,24 +86,33 @@ def _with_records(message: Any, size: int) -> Any:
 def strangers() -> tuple[bytes, ...]:
     """Return what is no Kafka request in the clear: TLS, HTTP, PROXY headers, raw SASL tokens (SaslHandshake v0)."""
     metadata = requests_of(Api.METADATA, 9)[0]
-    tokens = (b"\0user\0secret", b"n,,n=user,r=fyko+d2lbbFgONRv9qkxdawL", b"n,,\x01auth=Bearer e30.e30.\x01\x01")
-    proxy_v2 = b"\r\n\r\n\0\r\nQUIT\n"
     return (
         _tls_hello("kafka.example"),
         _tls_hello(None),
         b"GET /metrics HTTP/1.1\r\nHost: kafka\r\n\r\n",
         b"POST /topics/orders HTTP/1.1\r\nContent-Length: 2\r\n\r\n{}",
         b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes(9),
-        b"PROXY TCP4 192.0.2.1 192.0.2.2 40000 9092\r\n" + metadata,
-        b"PROXY UNKNOWN\r\n" + metadata,
-        proxy_v2 + b"\x21\x11\0\x0c" + bytes(8) + b"\x9c\x40\x23\x84" + metadata,
-        proxy_v2 + b"\x20\0\0\0" + metadata,
-        *(struct.pack(">i", len(token)) + token for token in tokens),
-        requests_of(Api.SASL_HANDSHAKE, 0)[0] + struct.pack(">i", len(tokens[0])) + tokens[0],
+        *(header + metadata for header in proxy_headers()),
+        *(struct.pack(">i", len(token)) + token for token in SASL_TOKENS),
+        requests_of(Api.SASL_HANDSHAKE, 0)[0] + struct.pack(">i", len(SASL_TOKENS[0])) + SASL_TOKENS[0],
         requests_of(Api.SASL_HANDSHAKE, 1)[0] + requests_of(KEYS["SaslAuthenticate"], 2)[0],
         b"SSH-2.0-OpenSSH_9.6\r\n",
         b"\0" * 64,
         b"\xff" * 64,
+    )
+
+
+@cache
+def proxy_headers() -> tuple[bytes, ...]:
+    """Return headers of the PROXY protocol, versions 1 and 2."""
+    second = b"\r\n\r\n\0\r\nQUIT\n"
+    return (
+        b"PROXY TCP4 192.0.2.1 192.0.2.2 40000 9092\r\n",
+        b"PROXY TCP6 2001:db8::1 2001:db8::2 40000 9092\r\n",
+        b"PROXY UNKNOWN\r\n",
+        second + b"\x21\x11\0\x0c" + bytes(8) + b"\x9c\x40\x23\x84",
+        second + b"\x21\x21\0\x24" + bytes(32) + b"\x9c\x40\x23\x84",
+        second + b"\x20\0\0\0",
     )
 
 

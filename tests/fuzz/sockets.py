@@ -1,11 +1,15 @@
-"""The same over sockets: a gateway as users start it, hostile clients before it and a hostile broker behind it."""
+"""The same over sockets: a gateway as users start it, hostile clients before it and a hostile broker behind it.
+
+Three listeners: a plain one, one behind a load balancer that sends PROXY headers, and one whose clients must prove who
+they are. None of these can, so their broker must never hear a byte of what they say.
+"""
 
 from __future__ import annotations
 
 import subprocess
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -46,12 +50,45 @@ class Summary:
     """Connections that the gateway holds when everybody has gone."""
 
 
+RESOURCES = """
+apiVersion: tidegate/v1
+kind: Cluster
+metadata: {{name: {name}}}
+spec: {{bootstrap: ["127.0.0.1:{broker}"]}}
+---
+apiVersion: tidegate/v1
+kind: VirtualCluster
+metadata: {{name: {name}}}
+spec: {{cluster: {name}}}
+"""
+LISTENER = """
+---
+apiVersion: tidegate/v1
+kind: Listener
+metadata: {{name: {name}}}
+spec: {{bind: "127.0.0.1:{port}", virtual_cluster: {cluster}, {brokers}, {more}}}
+"""
+WAYS = {
+    "plain": ("open", ""),
+    "behind": ("open", "proxy_protocol: required"),
+    "locked": (
+        "guarded",
+        "authentication: {mechanisms: [PLAIN, SCRAM-SHA-256, SCRAM-SHA-512], allow_without_tls: true}",
+    ),
+}
+"""Listener -> its cluster, and what else is declared of it."""
+_SHARES = (5, 3, 2)
+"""Of the connections; failures to authenticate are answered late on purpose."""
+
+
 class HostileBroker:
     """Answers the gateway's own questions, and everybody else's with damaged messages."""
 
     def __init__(self, port: int, random: Random) -> None:
         self._port = port
         self._random = random
+        self.heard_others = 0
+        """Requests that were not the gateway's own."""
         self.said: dict[bytes, bytearray] = {}
         """First request of a connection -> all that was answered on it."""
 
@@ -77,7 +114,8 @@ class HostileBroker:
 
     def _answer(self, frame: bytes) -> bytes:
         key, version = (int.from_bytes(frame[at : at + 2], "big", signed=True) for at in (4, 6))
-        own = frame[14:21] == b"tidegate"[:7]
+        own = frame[14:22] == b"tidegate"
+        self.heard_others += not own
         if own or frame[14:20] == b"honest":
             return messages.response(
                 int.from_bytes(frame[8:12], "big", signed=True),
@@ -99,9 +137,10 @@ class HostileBroker:
 class GatewayUnderFire:
     """The gateway's process."""
 
-    def __init__(self, process: psutil.Popen, port: int, log: Path) -> None:
+    def __init__(self, process: psutil.Popen, ports: Mapping[str, int], log: Path) -> None:
         self.process = process
-        self.port = port
+        self.ports = ports
+        """Listener -> its bootstrap port."""
         self.log = log
 
     @property
@@ -111,9 +150,10 @@ class GatewayUnderFire:
 
     @property
     def complaints(self) -> list[str]:
-        """Lines of its log that only an error of its own explains."""
+        """Its log from the first line on that only an error of its own explains."""
         lines = self.log.read_text(errors="replace").splitlines()
-        return [line for line in lines if "Traceback" in line or "error of the gateway" in line]
+        bad = (at for at, line in enumerate(lines) if "Traceback" in line or "error of the gateway" in line)
+        return lines[next(bad, len(lines)) :]
 
     @property
     def connections(self) -> int:
@@ -123,7 +163,7 @@ class GatewayUnderFire:
     async def serves(self) -> bool:
         """Return whether an honest client gets its answer."""
         with trio.move_on_after(READY), suppress(OSError, trio.BrokenResourceError):
-            async with await trio.open_tcp_stream("127.0.0.1", self.port) as stream:
+            async with await trio.open_tcp_stream("127.0.0.1", self.ports["plain"]) as stream:
                 await stream.send_all(messages.request(messages.LIST_GROUPS, 4, 7, b"\0\0\0\0", client_id="honest"))
                 heard = b""
                 while b"an honest answer" not in heard and (some := await stream.receive_some()):
@@ -133,11 +173,19 @@ class GatewayUnderFire:
 
 
 @asynccontextmanager
-async def gateway_under_fire(folder: Path, broker_port: int) -> AsyncIterator[GatewayUnderFire]:
-    """Run `tidegate serve` before the broker for the length of a block."""
-    base, ready, log = free_base(range(4)), folder / "ready", folder / "gateway.log"
-    command = [sys.executable, "-m", "appliance", "serve", "--to", f"127.0.0.1:{broker_port}"]
-    command += ["--listen", f"127.0.0.1:{base}", "--state", str(folder / "state"), "--ready-file", str(ready)]
+async def gateway_under_fire(folder: Path, brokers: Mapping[str, int]) -> AsyncIterator[GatewayUnderFire]:
+    """Run `tidegate serve` before the brokers (cluster -> port) for the length of a block."""
+    base, ready, log = free_base(range(12)), folder / "ready", folder / "gateway.log"
+    ports = {name: base + 4 * number for number, name in enumerate(WAYS)}
+    declared = "---".join(RESOURCES.format(name=name, broker=port) for name, port in brokers.items())
+    for name, (cluster, more) in WAYS.items():
+        # A hostile broker names nodes with any ids: their doors share three ports, and all but the first are refused.
+        first = ports[name] + 1
+        given = f"broker_ports: {{first: {first}, count: 3}}"
+        declared += LISTENER.format(name=name, port=ports[name], cluster=cluster, brokers=given, more=more)
+    (folder / "resources.yaml").write_text(declared)
+    command = [sys.executable, "-m", "appliance", "serve", "-f", str(folder / "resources.yaml")]
+    command += ["--api", "127.0.0.1:0", "--state", str(folder / "state"), "--ready-file", str(ready)]
     with log.open("wb") as output:
         process = psutil.Popen(command, stdout=output, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
     try:
@@ -146,7 +194,7 @@ async def gateway_under_fire(folder: Path, broker_port: int) -> AsyncIterator[Ga
                 if process.poll() is not None:
                     raise AssertionError(f"the gateway did not start:\n{log.read_text()}")
                 await trio.sleep(0.05)
-        yield GatewayUnderFire(process, base, log)
+        yield GatewayUnderFire(process, ports, log)
     finally:
         if process.poll() is None:
             process.terminate()
@@ -157,15 +205,17 @@ async def run(
     frames: int, seed: int, findings: Findings, *, news: Callable[[Summary], None] = lambda _: None
 ) -> Summary:
     """Send so many frames to a gateway and return what became of it; what is wrong is in the findings."""
-    random, summary, began = Random(seed), Summary(), trio.current_time()
+    summary, began = Summary(), trio.current_time()
     with tempfile.TemporaryDirectory(prefix="tidegate-fuzz-") as folder:
-        (listener,) = await trio.open_tcp_listeners(0, host="127.0.0.1")
-        port = listener.socket.getsockname()[1]
+        brokers, ports = {}, {}
         async with trio.open_nursery() as nursery:
-            broker = HostileBroker(port, random)
-            nursery.start_soon(trio.serve_listeners, broker.serve, [listener])
-            async with gateway_under_fire(Path(folder), port) as gateway:
-                await _fire(gateway, broker, frames, random, findings, summary, lambda: _tell(summary, began, news))
+            for cluster in ("open", "guarded"):
+                (listener,) = await trio.open_tcp_listeners(0, host="127.0.0.1")
+                ports[cluster] = listener.socket.getsockname()[1]
+                brokers[cluster] = HostileBroker(ports[cluster], Random(seed))
+                nursery.start_soon(trio.serve_listeners, brokers[cluster].serve, [listener])
+            async with gateway_under_fire(Path(folder), ports) as gateway:
+                await _fire(gateway, brokers, frames, seed, findings, summary, lambda: _tell(summary, began, news))
             nursery.cancel_scope.cancel()
     _tell(summary, began, news)
     return summary
@@ -178,9 +228,9 @@ def _tell(summary: Summary, began: float, news: Callable[[Summary], None]) -> No
 
 async def _fire(
     gateway: GatewayUnderFire,
-    broker: HostileBroker,
+    brokers: Mapping[str, HostileBroker],
     frames: int,
-    random: Random,
+    seed: int,
     findings: Findings,
     summary: Summary,
     tell: Callable[[], None],
@@ -189,8 +239,8 @@ async def _fire(
 
     def found(what: str, *, frames: list[bytes] | None = None) -> None:
         spoken = [frames] if frames else said
-        answered = b"".join(broker.said.get(each[0], b"") for each in spoken)
-        trace = "\n".join(gateway.complaints[:5])
+        answered = b"".join(brokers["open"].said.get(each[0], b"") for each in spoken)
+        trace = "\n".join(gateway.complaints[:40])
         findings.add(Finding(what, "over sockets", trace, b"".join(map(b"".join, spoken)), answered))
 
     if not await gateway.serves():
@@ -198,11 +248,11 @@ async def _fire(
         return
     while summary.frames < frames and not findings.full:
         said.clear()
-        broker.said.clear()
+        brokers["open"].said.clear()
         turns = min(_ROUND, frames - summary.frames)
         async with trio.open_nursery() as nursery:
             for _ in range(CLIENTS):
-                nursery.start_soon(_client, gateway, random, summary, said, found, turns // CLIENTS + 1)
+                nursery.start_soon(_client, gateway, seed, summary, said, found, turns // CLIENTS + 1)
         tell()
         if not gateway.alive:
             found(f"the gateway ended with {gateway.process.returncode}")
@@ -211,7 +261,12 @@ async def _fire(
             found("the gateway serves nobody any more")
             return
         if gateway.complaints:
-            found(f"the gateway met an error of its own: {gateway.complaints[0][:200]}")
+            # Without the time and the client, so that the same is found once.
+            found(f"the gateway met an error of its own: {gateway.complaints[0].partition(' on ')[2][:200]}")
+        if brokers["guarded"].heard_others:
+            found("a client that has not proven who it is was heard by the broker")
+        if not brokers["open"].heard_others:
+            found("nothing reached the broker: such a run proves nothing")
         summary.memory = [*summary.memory[:1], resident(gateway.process.pid)]
     await _judge(gateway, summary, found)
 
@@ -229,20 +284,25 @@ async def _judge(gateway: GatewayUnderFire, summary: Summary, found: Callable[[s
 
 async def _client(
     gateway: GatewayUnderFire,
-    random: Random,
+    seed: int,
     summary: Summary,
     said: list[list[bytes]],
     found: Callable[..., None],
     turns: int,
 ) -> None:
     for _ in range(turns):
-        frames = [_asked(random) for _ in range(random.randint(1, 4))]
-        summary.frames += len(frames)
+        random = Random(seed << 40 | summary.connections)  # what it says follows from its number, whoever is quicker
         summary.connections += 1
+        (way,) = random.choices(tuple(WAYS), _SHARES)
+        frames = [_asked(random, way) for _ in range(random.randint(1, 4))]
+        if way == "behind" and random.random() < 0.9:
+            header = random.choice(corpus.proxy_headers())
+            frames.insert(0, header if random.random() < 0.7 else damaged(bytes(4) + header, random)[4:])
+        summary.frames += len(frames)
         said.append(frames)
         # Whatever the gateway does to this connection is its right, but it must come to an end.
         with trio.move_on_after(PATIENCE) as patience, suppress(OSError, trio.BrokenResourceError):
-            async with await trio.open_tcp_stream("127.0.0.1", gateway.port) as stream:
+            async with await trio.open_tcp_stream("127.0.0.1", gateway.ports[way]) as stream:
                 await stream.send_all(b"".join(frames))
                 await stream.send_eof()
                 while await stream.receive_some(65536):
@@ -251,10 +311,11 @@ async def _client(
             found("a connection on which everything has been said does not end", frames=frames)
 
 
-def _asked(random: Random) -> bytes:
+def _asked(random: Random, way: str) -> bytes:
     if random.random() < 0.05:
         return random.choice(corpus.strangers())
-    api_key = random.choice(corpus.ON_EVERY_CONNECTION if random.random() < 0.5 else corpus.EVERY_API)
+    looked_into = corpus.SASL if way == "locked" else corpus.ON_EVERY_CONNECTION
+    api_key = random.choice(looked_into if random.random() < 0.5 else corpus.EVERY_API)
     low, high = known_versions(api_key) or (0, 0)
     frame = random.choice(corpus.requests_of(api_key, random.randint(low, high)))
     return frame if random.random() < 0.4 else damaged(frame, random)

@@ -25,7 +25,25 @@ class Log:
         return line
 
 
+class Trail:
+    """Who came in, did not, or was sent away, as an auditor reads it."""
+
+    def __init__(self, caplog: pytest.LogCaptureFixture) -> None:
+        self._caplog = caplog
+
+    @property
+    def lines(self) -> list[str]:
+        return [each.getMessage() for each in self._caplog.records if each.name == "tidegate.audit"]
+
+
 @pytest.fixture
 def log(caplog: pytest.LogCaptureFixture) -> Log:
     """The gateway's warnings and errors, as an operator reads them."""
     return Log(caplog)
+
+
+@pytest.fixture
+def trail(caplog: pytest.LogCaptureFixture) -> Trail:
+    """The audit trail."""
+    caplog.set_level(logging.INFO, "tidegate.audit")
+    return Trail(caplog)

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from kio.schema.api_versions.v0 import response as versions_v0
+from kio.schema.api_versions.v3 import response as versions_v3
 from kio.schema.errors import ErrorCode
 from kio.schema.fetch.v17 import response as fetch_v17
 from kio.schema.metadata.v9 import request as metadata_request
@@ -51,6 +52,10 @@ class Request(NamedTuple):
     @property
     def flexible(self) -> bool:
         return not (self.api_key == API_VERSIONS and self.api_version < 3)
+
+    @property
+    def flexible_answer(self) -> bool:
+        return self.api_key != API_VERSIONS  # KIP-511
 
 
 def request(api_key: int, api_version: int, correlation_id: int, body: bytes, client_id: str = "tester") -> bytes:
@@ -118,13 +123,34 @@ def opaque(correlation_id: int, body: bytes = b"\0\0\0\0") -> bytes:
 # -- responses' bodies
 
 
-def offered_versions(ranges: Iterable[tuple[int, int, int]]) -> bytes:
-    """Return the body of an ApiVersions v0 response."""
-    keys = tuple(
-        versions_v0.ApiVersion(api_key=i16(key), min_version=i16(low), max_version=i16(high))
-        for key, low, high in ranges
+def offered_versions(ranges: Iterable[tuple[int, int, int]], api_version: int = 0) -> bytes:
+    """Return an ApiVersions answer (in version 0 or 3) that offers these ranges."""
+    if api_version == 0:
+        return bytes_of(
+            versions_v0.ApiVersionsResponse(
+                error_code=ErrorCode.none,
+                api_keys=tuple(
+                    versions_v0.ApiVersion(api_key=i16(key), min_version=i16(low), max_version=i16(high))
+                    for key, low, high in ranges
+                ),
+            )
+        )
+    return bytes_of(
+        versions_v3.ApiVersionsResponse(
+            error_code=ErrorCode.none,
+            throttle_time=_AT_ONCE,
+            api_keys=tuple(
+                versions_v3.ApiVersion(api_key=i16(key), min_version=i16(low), max_version=i16(high))
+                for key, low, high in ranges
+            ),
+        )
     )
-    return bytes_of(versions_v0.ApiVersionsResponse(error_code=ErrorCode.none, api_keys=keys))
+
+
+def versions_in(body: bytes) -> dict[int, tuple[int, int]]:
+    """Return the ranges that an ApiVersions answer of version 0 offers, by API key."""
+    answer, _ = entity_reader(versions_v0.ApiVersionsResponse)(body, 0)
+    return {each.api_key: (each.min_version, each.max_version) for each in answer.api_keys}
 
 
 def metadata_answer(nodes: Nodes, cluster_id: str = "cluster-of-the-tests") -> bytes:

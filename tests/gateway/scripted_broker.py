@@ -52,7 +52,7 @@ class Conversation:
 
     async def answer(self, request: Request, body: bytes) -> None:
         """Answer this request."""
-        await self.stream.send_all(messages.response(request.correlation_id, body, flexible=request.flexible))
+        await self.stream.send_all(messages.response(request.correlation_id, body, flexible=request.flexible_answer))
 
     async def is_quiet(self) -> bool:
         """Return whether nothing has come, neither bytes nor an end, once the gateway has nothing more to do."""
@@ -122,7 +122,7 @@ class ScriptedBroker:
         while request is not None:
             await self.answering.wait()
             if request.api_key == messages.API_VERSIONS:
-                body = messages.offered_versions(_ITS_VERSIONS)
+                body = messages.offered_versions(_ITS_VERSIONS, request.api_version)
             else:
                 body = messages.metadata_answer(self.nodes, self.cluster_id)
             await conversation.answer(request, body)

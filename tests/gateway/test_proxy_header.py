@@ -80,6 +80,14 @@ async def test_whatever_comes_instead_is_refused(ends, instead: bytes):
         await read_proxy_header(here)
 
 
+@pytest.mark.parametrize("family", [b"\x11\0\0", b"\x21\0\0", b"\x31\0\x24"])
+async def test_a_header_too_short_for_its_addresses_is_refused(ends, family: bytes):
+    here, there = ends
+    there.send(b"\r\n\r\n\0\r\nQUIT\n\x21" + family + bytes(int.from_bytes(family[1:], "big")))
+    with trio.fail_after(PATIENCE), pytest.raises(Malformed, match="PROXY protocol header"):
+        await read_proxy_header(here)
+
+
 async def test_a_connection_that_ends_within_it_is_refused(ends):
     here, there = ends
     there.send(b"PROXY TCP4 192.0.2.7")

@@ -207,6 +207,7 @@ def test_nobody_changes_the_mechanism():
 def test_not_more_than_once_a_second():
     shell = Shell()
     shell.log_in(client("PLAIN"))
+    shell.log_in(client("PLAIN"))
     shell.now += 0.5
     assert handshake_answer(shell.handshake("PLAIN"))[0] == OUT_OF_ORDER
     assert not shell.failure.close, "it stays who it is"
@@ -294,6 +295,19 @@ def test_a_token_has_a_limit():
     shell.handshake("PLAIN")
     shell.authenticate(b"x" * (MAX_TOKEN + 1))
     assert shell.failure.reason == f"expected a token of up to {MAX_TOKEN} bytes, found {MAX_TOKEN + 1}"
+
+
+@pytest.mark.parametrize("mechanism", ["PLAIN", "SCRAM-SHA-256"])
+def test_what_a_stranger_says_is_cut_short_for_the_audit_trail(mechanism: str):
+    shell = Shell()
+    shell.handshake(mechanism)
+    name = "a" * 3000
+    shell.authenticate(plain_token(name) if mechanism == "PLAIN" else f"n,,n={name},r=abc".encode())
+    assert shell.failure.claimed == "a" * 255
+    assert shell.failure.reason == "expected a name of up to 255 characters, found 3000"
+    odd = Shell()
+    odd.request(17, 1, b"\x7f\xff" + b"\xff" * 0x7FFF)
+    assert len(odd.failure.reason) <= 300
 
 
 def test_a_failure_shows_no_bytes_when_it_is_printed():

@@ -6,7 +6,7 @@ from types import MappingProxyType
 
 import pytest
 
-from appliance.identity.policy import why_invalid
+from appliance.identity.policy import ANONYMOUS, why_invalid
 from appliance.identity.principal import Principal
 from appliance.resources.envelope import Metadata
 from appliance.resources.token_revocation import TokenRevocation, TokenRevocationSpec
@@ -22,7 +22,7 @@ def revocation(**spec: object) -> TokenRevocation:
     return TokenRevocation(metadata=Metadata(name="leaked"), spec=TokenRevocationSpec.model_validate(spec))
 
 
-@pytest.mark.parametrize("principal", [ALICE, BEARER, CERTIFIED], ids=lambda each: each.mechanism)
+@pytest.mark.parametrize("principal", [ALICE, BEARER, CERTIFIED, ANONYMOUS], ids=str)
 def test_who_came_in_stays(principal: Principal):
     assert why_invalid(principal, policy(), NOW) is None
 

@@ -74,7 +74,8 @@ def test_the_item_of_a_list_is_named():
     [
         (
             "kind: Klaster",
-            "f.yaml:1: expected kind to be one of Cluster, Listener, VirtualCluster, User, TokenRevocation, Fault; "
+            "f.yaml:1: expected kind to be one of Cluster, Listener, VirtualCluster, User, TokenRevocation, "
+            "FailoverPolicy, Fault; "
             "found 'Klaster'",
         ),
         ("x: y", "f.yaml:1: kind is missing"),

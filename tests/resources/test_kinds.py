@@ -119,6 +119,8 @@ RESOURCES: dict[str, dict[str, Any]] = {
     "Cluster": {"bootstrap": ["h:9092"]},
     "Listener": {"bind": "h:9092", "virtual_cluster": "orders"},
     "VirtualCluster": {"cluster": "primary"},
+    "User": {"groups": ["shop"]},
+    "TokenRevocation": {"subject": "alice", "issued_before": "2026-11-30T12:00:00Z"},
     "Fault": {"virtual_cluster": "orders", "duration": "1m", "latency": {"delay": "1s"}},
 }
 

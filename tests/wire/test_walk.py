@@ -275,3 +275,16 @@ def test_a_walk_stops_behind_the_last_wanted_field():
     last = walk.places(body, 0, len(body))[-1]
     assert walk.places(body, 0, last.end + 200)
     assert walk.stream(body, 0, len(body)).at < len(body) / 2
+
+
+@pytest.mark.parametrize("kind", [Kind("Fetch", version, "response") for version in (4, 11, 12, 18)], ids=str)
+@pytest.mark.parametrize("step", [1, 7, 100_000])
+def test_the_size_of_bytes_is_found_in_front_of_them_and_the_bytes_are_leapt_over(kind: Kind, step: int):
+    body = encode(generated(kind.type, Random(1), full=True))
+    whole = walk_for(kind, ("responses.partitions.records",)).places(body, 0, len(body))
+    sizes = walk_for(kind, ("responses.partitions.records.size",))
+    prefixes = sizes.places(body, 0, len(body))
+    assert [start for _, start, _ in prefixes] == [start for _, start, _ in whole]
+    for (_, _, behind), (_, _, end) in zip(prefixes, whole, strict=True):
+        assert 0 < behind < end
+    assert streamed(sizes, body, list(range(step, len(body), step)))[0] == prefixes

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field, StringConstraints
 
+from appliance.resources.consumer_switching import Remedies
 from appliance.resources.envelope import Name, Spec
 from appliance.resources.virtual_cluster import VirtualClusterSpec
 
@@ -42,6 +43,10 @@ class VirtualClusterPlan(Spec):
     """Clusters that a step may switch it to."""
     producer_ids: Literal["tagged", "plain"] = "tagged"
     """`plain` only for the drill that shows what happens without tags."""
+    offsets: Literal["as-is", "continuous"] = "as-is"
+    """As in the resource of the gateway; `continuous` where the lab replicates with MirrorMaker."""
+    remedies: Remedies = Field(default_factory=Remedies)
+    """Some of them `off` only for the drill that shows what happens without."""
 
 
 class TopicPlan(Spec):
@@ -75,5 +80,7 @@ class Lab(Spec):
             cluster=plan.cluster,
             standbys=plan.standbys,
             producer_ids=plan.producer_ids,
+            offsets=plan.offsets,
+            remedies=plan.remedies,
             replication="mirrormaker" if self.replication else "none",
         )

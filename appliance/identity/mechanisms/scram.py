@@ -54,8 +54,9 @@ class ScramExchange:
             )
         try:
             self._server.set_client_first(message)
-            assert self._name is not None
-            self._attempt.claim(self._name, self._public, now)
+            name = self._name
+            assert name is not None
+            self._attempt.claim(name, self._public, now)
             return Challenge(self._server.get_server_first().encode())
         except ScramException as error:
             raise Denied(f"expected a client-first message: {error.args[0]}", self._public) from None

@@ -1,0 +1,195 @@
+"""The maps that a switch of a virtual cluster needs: taken while writes are held and both logs stand still.
+
+`capture` is called once the source is drained and before the target serves. It asks both clusters where their logs
+begin and end, reads MirrorMaker's syncs to their end, and makes of the maps from before those from now on: the
+target's offsets as clients are to see them. A source that is lost is not asked; then what was read of its syncs before
+has to do (`Follower` reads on while nothing happens).
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+
+import trio
+
+from appliance.control.checkpoints import CheckpointHistory, in_words
+from appliance.control.datapath import ClusterView, DataPath, Partition
+from appliance.control.offset_mapping import Logs, joined_with_own, mirror_map
+from appliance.control.offset_syncs import SyncHistory
+from appliance.control.replication import Topics, replicated
+from appliance.exchange.route import Target
+from appliance.gateway.errors import ClusterUnreachable
+from appliance.policies.positions.offset_map import UNKNOWN, OffsetMap, Segment
+from appliance.policies.positions.offset_maps import PositionMaps
+from appliance.resources.consumer_switching import timestamp_of
+from appliance.resources.virtual_cluster import VirtualClusterSpec
+
+FOLLOW_EVERY = 5.0
+_FOLLOW_SECONDS = 30.0
+_SHOWN = 5
+
+log = logging.getLogger("tidegate.control")
+
+
+@dataclass(frozen=True)
+class Sides:
+    """A switch's two clusters by name, and how to ask them; the source None: it is lost."""
+
+    source: str
+    target: str
+    source_view: ClusterView | None
+    target_view: ClusterView
+
+
+async def capture(spec: VirtualClusterSpec, before: PositionMaps, sides: Sides, history: SyncHistory) -> PositionMaps:
+    """Return the maps from the switch on. Raises ClusterUnreachable.
+
+    `history` has the syncs from source to target; it is read on where the source can be asked.
+    """
+    topics = replicated(await sides.target_view.topics())
+    maps = before
+    if spec.offsets == "continuous":
+        if spec.replication_between(sides.source, sides.target) == "byte-preserving":
+            maps = before.with_cluster(sides.target, before.of(sides.source))  # the same log: what was so stays so
+        else:
+            maps = await _mapped(before, sides, history, topics)
+    return maps.with_beginnings(await _beginnings(spec.positions, sides.target_view, topics))
+
+
+async def _mapped(before: PositionMaps, sides: Sides, history: SyncHistory, topics: Topics) -> PositionMaps:
+    source_start: Mapping[Partition, int] = {}
+    source_end: Mapping[Partition, int] = {}
+    if sides.source_view is not None:
+        there = replicated(await sides.source_view.topics())
+        topics = {name: tuple(sorted({*its} & {*there.get(name, ())})) for name, its in topics.items()}
+        await history.read_on(sides.source_view)
+        source_start = await sides.source_view.start_offsets(topics)
+        source_end = await sides.source_view.end_offsets(topics)
+    target_start = await sides.target_view.start_offsets(topics)
+    target_end = await sides.target_view.end_offsets(topics)
+    of_source, of_target = dict(before.of(sides.source)), dict(before.of(sides.target))
+    for each in _partitions(topics):
+        logs = Logs(source_start.get(each), source_end.get(each), target_start[each], target_end[each])
+        own = of_target.get(each)
+        mirrored = mirror_map(history.syncs.get(each, ()), logs, settled=own.settled if own is not None else None)
+        served = of_source.get(each) or OffsetMap((Segment(0, 0),))
+        of_target[each] = joined_with_own(own, served.beyond(mirrored))
+        # Whatever is mirrored back to it later comes behind what it has now.
+        of_source[each] = replace(served, settled=max(source_end.get(each, 0), served.settled))
+    return before.with_cluster(sides.source, of_source).with_cluster(sides.target, of_target)
+
+
+async def _beginnings(positions: str, target: ClusterView, topics: Topics) -> Mapping[Partition, int]:
+    if positions == "earliest":
+        return await target.start_offsets(topics)
+    if positions == "latest":
+        return await target.end_offsets(topics)
+    at = timestamp_of(positions)
+    if at is None:
+        return {}
+    ends = await target.end_offsets(topics)
+    found = await target.offsets_since(topics, round(at.timestamp() * 1000))
+    return {each: found[each] if found[each] >= 0 else end for each, end in ends.items()}
+
+
+@dataclass(frozen=True)
+class PositionTaking:
+    """What one switchover needs to take positions along: the conductor asks for them when both clusters stand still,
+    and at preflight for what there would be to say."""
+
+    spec: VirtualClusterSpec
+    before: PositionMaps
+    source: str
+    target: str
+    follower: Follower
+
+    async def take(self, source: ClusterView | None, target: ClusterView) -> PositionMaps:
+        """Return the maps from the switch on; `source` None: it is lost. Raises ClusterUnreachable."""
+        sides = Sides(self.source, self.target, source, target)
+        return await capture(self.spec, self.before, sides, self.follower.history(self.source, self.target))
+
+    async def remarks(self, source: ClusterView | None, target: ClusterView) -> list[str]:
+        """Say how groups and offsets would come over if the switch were made now. Raises ClusterUnreachable."""
+        if self.spec.replication_between(self.source, self.target) != "mirrormaker":
+            return []
+        sides = Sides(self.source, self.target, source, target)
+        history = self.follower.history(self.source, self.target)
+        maps = await _mapped(self.before, sides, history, replicated(await target.topics()))
+        checkpoints = CheckpointHistory(self.source)
+        await checkpoints.read_on(target)
+        groups = in_words(checkpoints.continuity(maps, self.source, self.target))
+        return groups + (remarks(maps, self.target) if self.spec.offsets == "continuous" else [])
+
+
+def remarks(maps: PositionMaps, cluster: str) -> list[str]:
+    """Say, for a plan, what of a cluster's offsets is not exact."""
+    unknown, doubtful = [], []
+    for (topic, partition), each in sorted(maps.of(cluster).items()):
+        for first, end, doubt in each.doubts:
+            stretch = f"{topic}/{partition} {first} to {'the end' if end is None else end - 1}"
+            if doubt == UNKNOWN:
+                unknown.append(stretch)
+            else:
+                doubtful.append(f"{stretch} (up to {doubt})")
+    said = []
+    if unknown:
+        said.append(f"offsets of which the syncs say nothing, Fetch there is refused: {_some(unknown)}")
+    if doubtful:
+        said.append(f"offsets with gaps between syncs, some records are read again: {_some(doubtful)}")
+    return said
+
+
+def _some(stretches: list[str]) -> str:
+    more = len(stretches) - _SHOWN
+    return ", ".join(stretches[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
+
+
+def _partitions(topics: Topics) -> Iterator[Partition]:
+    return ((topic, partition) for topic, partitions in topics.items() for partition in partitions)
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A cluster that serves, and one that it could be switched to."""
+
+    source: Target
+    target: str
+
+
+class Follower:
+    """Reads the syncs of every pair on, so that they are known when the source is lost. `pairs` is asked anew each
+    time.
+
+    With MirrorMaker's own `offset.lag.max` of 100 this is little; with 0 there is a sync for every record, and reading
+    them takes from the process that it runs in what copying them took from MirrorMaker.
+    """
+
+    def __init__(self, data_path: DataPath, pairs: Callable[[], set[Pair]]) -> None:
+        self._data_path = data_path
+        self._pairs = pairs
+        self._histories: dict[tuple[str, str], SyncHistory] = {}
+
+    def history(self, source: str, target: str) -> SyncHistory:
+        """Return what is known of the syncs from one cluster to another."""
+        return self._histories.setdefault((source, target), SyncHistory(target))
+
+    async def run(self) -> None:
+        """Read on every few seconds until cancelled."""
+        failing: set[Pair] = set()
+        while True:
+            for pair in self._pairs():
+                try:
+                    with trio.fail_after(_FOLLOW_SECONDS):
+                        async with self._data_path.cluster_client(pair.source) as client:
+                            await self.history(pair.source.name, pair.target).read_on(client)
+                except (ClusterUnreachable, trio.TooSlowError) as error:
+                    if pair not in failing:
+                        log.warning(
+                            "offset syncs from %s to %s cannot be read: %s", pair.source.name, pair.target, error
+                        )
+                    failing.add(pair)
+                else:
+                    failing.discard(pair)
+            await trio.sleep(FOLLOW_EVERY)

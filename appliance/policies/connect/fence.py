@@ -1,0 +1,37 @@
+"""The fence of a switchover: what becomes of writes while no cluster may take them. Data alone, so that it can be
+handed to whoever makes the chain."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from appliance.exchange.interceptor import Interceptor
+from appliance.policies.connect.refused_writes import RefusedWrites
+
+FenceState = Literal["open", "ending", "held", "refused"]
+
+
+@dataclass(frozen=True)
+class Fence:
+    """`open`: writes flow. `ending`: transactions that are open may go on to their end, others do not begin; all other
+    writes flow. `held`: writes wait unread at the gateway (`Route.fenced`). `refused`: writes are answered with an
+    error that makes clients try again."""
+
+    state: FenceState = "open"
+    transactions: frozenset[str] = frozenset()
+    """The transactional ids that may go on while it is `ending`."""
+
+
+OPEN = Fence()
+
+
+def fence_interceptors(fence: Fence) -> tuple[Interceptor, ...]:
+    """Return what a fence puts in front of a route's own interceptors."""
+    match fence.state:
+        case "ending":
+            return (RefusedWrites(open_transactions=fence.transactions),)
+        case "refused":
+            return (RefusedWrites(),)
+        case _:
+            return ()

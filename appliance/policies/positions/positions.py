@@ -1,0 +1,75 @@
+"""All of this package for one virtual cluster: made once, asked for its interceptors by every new snapshot."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from appliance.exchange.interceptor import Interceptor
+from appliance.policies.positions.beginnings import Beginnings
+from appliance.policies.positions.continuous import Continuous
+from appliance.policies.positions.hold_fetch import Held, HoldFetch, Holding
+from appliance.policies.positions.leader_epochs import LeaderEpochs
+from appliance.policies.positions.members import Members, News
+from appliance.policies.positions.membership import Membership
+from appliance.policies.positions.offset_maps import NO_MAPS, PositionMaps
+from appliance.policies.positions.rejoin import Rejoin
+from appliance.resources.virtual_cluster import VirtualClusterSpec
+
+_Asked = tuple[VirtualClusterSpec, str, int, PositionMaps]
+
+
+class Positions:
+    """Remembers, across snapshots, who is a member of which group and whose Fetch is held. `clock` is monotonic, in
+    seconds; `tell` is called with what other processes must know of, which `take` it there."""
+
+    def __init__(self, clock: Callable[[], float], tell: Callable[[News], None] | None = None) -> None:
+        self._clock = clock
+        self._members = Members(tell)
+        self._holding = Holding(self._members)
+        self._last: tuple[_Asked, tuple[Interceptor, ...]] | None = None
+
+    def held(self) -> list[Held]:
+        """Return whose Fetch is held now."""
+        return self._holding.held(self._clock())
+
+    def take(self, news: News) -> None:
+        """Take note of what another process heard."""
+        self._members.take(news, self._clock())
+
+    def interceptors(
+        self, spec: VirtualClusterSpec, serving: str, switches: int = 0, maps: PositionMaps = NO_MAPS
+    ) -> tuple[Interceptor, ...]:
+        """Return what belongs on the route, in order for requests; the same ones for the same question.
+
+        `switches`: how often the virtual cluster was switched, in this process's life or before.
+
+        A virtual cluster that cannot be switched and never was gets nothing.
+        """
+        asked = (spec, serving, switches, maps)
+        if self._last is None or self._last[0] != asked:
+            self._members.switched(switches, self._clock())
+            self._last = asked, tuple(self._made(*asked))
+        return self._last[1]
+
+    def _made(self, spec: VirtualClusterSpec, serving: str, switches: int, maps: PositionMaps) -> list[Interceptor]:
+        made: list[Interceptor] = []
+        was_switched = switches > 0
+        listens = spec.remedies.hold_fetch == "on" or spec.positions != "client"
+        if listens and (spec.standbys or was_switched):
+            made.append(Membership(self._members, serving, self._clock, switched=was_switched))
+        if not was_switched:
+            return made
+        if spec.remedies.hold_fetch == "on":
+            limit, then = spec.hold_fetch.up_to, spec.hold_fetch.then
+            made.append(HoldFetch(self._holding, serving, self._clock, limit=limit, then=then))
+        if spec.remedies.rejoin == "on":
+            made.append(Rejoin())
+        if spec.remedies.leader_epochs == "on":
+            made.append(LeaderEpochs())
+        if spec.offsets == "continuous" and not all(maps.is_identity(each) for each in maps.clusters):
+            made.append(Continuous(maps, unproven=spec.unproven))
+        if spec.positions != "client":
+            offsets = None if spec.positions == "refuse" else maps.beginnings
+            # Last, so first to see an answer: what it puts there is the cluster's own offset.
+            made.append(Beginnings(serving, offsets, self._members.had))
+        return made

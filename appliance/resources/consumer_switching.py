@@ -1,0 +1,67 @@
+"""What a virtual cluster declares about consumers across a switchover."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator
+
+from appliance.resources.envelope import Spec
+from appliance.resources.units import Duration
+
+_POSITIONS = ("client", "earliest", "latest", "refuse")
+_TIMESTAMP = "timestamp:"
+
+
+def _switch(said: object) -> object:
+    return ("on" if said else "off") if isinstance(said, bool) else said
+
+
+Switch = Annotated[Literal["on", "off"], BeforeValidator(_switch)]
+"""`on` or `off`; YAML 1.1 reads both as booleans where they are not quoted."""
+
+
+class Remedies(Spec):
+    """What is done for consumers across a switchover. Leave it all on: `off` exists for the drills that show what
+    happens without."""
+
+    rejoin: Switch = "on"
+    """Members of the newer group protocols are told to join again, not that their group is gone."""
+    hold_fetch: Switch = "on"
+    """Members of groups read on only when their group has given them positions of the new side."""
+    leader_epochs: Switch = "on"
+    """Leader epochs, which start anew on each cluster, are hidden from clients once there was a switchover."""
+
+
+class HoldFetch(Spec):
+    """How long Fetch of a group's member waits after a switchover, and what then becomes of it."""
+
+    up_to: Duration = 10.0
+    then: Literal["error", "pass"] = "error"
+    """`error`: it is refused with an error that makes clients ask for Metadata and try again. `pass`: it goes on at its
+    old positions."""
+
+
+def timestamp_of(positions: str) -> datetime | None:
+    """Return the time in `timestamp:...`, None for another way to say where to begin. Raises ValueError."""
+    if not positions.startswith(_TIMESTAMP):
+        return None
+    said = positions.removeprefix(_TIMESTAMP)
+    try:
+        at = datetime.fromisoformat(said)
+    except ValueError as error:
+        raise ValueError(f"expected a time such as {_TIMESTAMP}2026-01-31T12:00:00Z; found {positions!r}") from error
+    if at.tzinfo is None:
+        raise ValueError(f"expected a time with its zone, such as {positions}Z; found {positions!r}")
+    return at
+
+
+def _checked(said: object) -> object:
+    if isinstance(said, str) and (said in _POSITIONS or timestamp_of(said) is not None):
+        return said
+    raise ValueError(f"expected {', '.join(_POSITIONS)} or {_TIMESTAMP}2026-01-31T12:00:00Z; found {said!r}")
+
+
+Beginning = Annotated[str, BeforeValidator(_checked)]
+"""Where a group without committed offsets begins."""

@@ -1,0 +1,152 @@
+"""From MirrorMaker's offset syncs to maps: exact where they prove it, never ahead where they do not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from appliance.control.offset_mapping import LEAP, Logs, joined_with_own, mirror_map
+from appliance.control.offset_syncs import SyncHistory
+from appliance.control.replication import OffsetSync
+from appliance.policies.positions.offset_map import UNKNOWN, OffsetMap, Segment
+from tests.control.world import MemoryCluster
+
+
+def pairs(*syncs: tuple[int, int]) -> list[OffsetSync]:
+    return [OffsetSync(*each) for each in syncs]
+
+
+@pytest.mark.parametrize(
+    ("syncs", "logs", "segments"),
+    [
+        # One difference from beginning to end, and on.
+        ([(300, 0), (1009, 709)], (0, 1010, 0, 710), [(0, 300, 0)]),
+        ([(0, 0), (9, 9)], (0, 10, 0, 10), [(0, 0, 0)]),
+        # A gap on the source, right before a record with a sync of its own.
+        ([(0, 0), (49, 49), (60, 50), (99, 89)], (0, 100, 0, 90), [(0, 0, 0), (50, 60, 0)]),
+        # Gaps somewhere between two syncs: taken to be at their beginning.
+        ([(0, 0), (120, 100)], (0, 121, 0, 101), [(0, 0, 0), (1, 21, 20), (100, 120, 0)]),
+        # More on the target than on the source: nothing can be said.
+        ([(0, 0), (90, 150)], (0, 91, 0, 151), [(0, 0, 0), (1, 1, UNKNOWN), (150, 90, 0)]),
+        # Behind the last sync: a marker at the source's end, which is not mirrored.
+        ([(0, 0), (8, 8)], (0, 10, 0, 9), [(0, 0, 0), (9, 10, 0)]),
+        # Nothing known before the first sync.
+        ([(30, 20)], (0, 31, 5, 21), [(5, 15, UNKNOWN), (20, 30, 0)]),
+        # The mirror's log has been shortened: what was before is out of range.
+        ([(300, 0), (1009, 709)], (0, 1010, 100, 710), [(100, 400, 0)]),
+        # No sync yet, and records on both sides.
+        ([], (0, 10, 0, 7), [(0, 3, UNKNOWN), (7, 10, 0)]),
+        # No sync, and nothing to have one for.
+        ([], (7, 7, 0, 0), [(0, 7, 0)]),
+        ([], (0, 5, 0, 0), [(0, 5, 0)]),
+        # Syncs of an earlier life of the topic.
+        ([(0, 0), (500, 500), (3, 1)], (0, 10, 0, 8), [(0, 2, UNKNOWN), (1, 3, 0)]),
+        # The source cannot be asked: what follows the last sync follows it, and new records come far behind.
+        ([(300, 0), (900, 600)], (None, None, 0, 710), [(0, 300, 0), (710, 1010 + LEAP, 0)]),
+        ([], (None, None, 0, 4), [(0, LEAP, UNKNOWN), (4, 4 + LEAP, 0)]),
+    ],
+)
+def test_mirror_map(
+    syncs: list[tuple[int, int]],
+    logs: tuple[int | None, int | None, int, int],
+    segments: list[tuple[int, int, int]],
+):
+    made = mirror_map(pairs(*syncs), Logs(*logs))
+    assert [tuple(each) for each in made.segments] == segments
+
+
+def test_a_cluster_that_has_served_keeps_what_it_wrote_itself():
+    own = OffsetMap((Segment(0, 300), Segment(710, 1010)), settled=2710)
+    mirrored = mirror_map(pairs((3010, 2710), (3019, 2719)), Logs(0, 3020, 0, 2720), settled=own.settled)
+    assert mirrored.segments == (Segment(2710, 3010),)
+    assert joined_with_own(own, mirrored) == OffsetMap((Segment(0, 300),), settled=2710)
+    assert joined_with_own(None, mirrored) == mirrored
+
+
+@dataclass
+class Mirror:
+    """What MirrorMaker does to one partition (MirrorSourceTask, PartitionState): copies records, and writes a sync for
+    the first one of a life, for one behind a gap, and when the last is `lag` behind. Of those that it is to write, some
+    never get written: newer ones take their place while too many are under way."""
+
+    lag: int
+    target_end: int
+    syncs: list[OffsetSync] = field(default_factory=list)
+    truth: dict[int, int] = field(default_factory=dict)
+    _before: int = -1
+    _last_sync: int = -1
+
+    def copy(self, offset: int, *, lost: bool) -> None:
+        behind = self.target_end - (self._last_sync + 1) >= self.lag
+        if self._last_sync < 0 or offset - self._before != 1 or behind:
+            self._last_sync = self.target_end
+            if not lost:
+                self.syncs.append(OffsetSync(offset, self.target_end))
+        self._before = offset
+        self.truth[offset] = self.target_end
+        self.target_end += 1
+
+
+@given(
+    steps=st.lists(st.tuples(st.integers(1, 12), st.integers(0, 4), st.booleans()), min_size=1, max_size=12),
+    lag=st.integers(0, 20),
+    start=st.integers(0, 400),
+    marker=st.booleans(),
+)
+def test_whatever_gaps_there_are_and_syncs_get_lost_no_position_leads_behind_its_record(
+    steps: list[tuple[int, int, bool]], lag: int, start: int, marker: bool
+):
+    """Steps: so many records, a gap behind them, and whether the sync that the gap causes is lost."""
+    mirror, offset, lost = Mirror(lag, 0), start, False
+    history = SyncHistory("standby")
+    for records, gap, loses in steps:
+        for _ in range(records):
+            mirror.copy(offset, lost=lost)
+            lost = False
+            offset += 1
+        offset += gap
+        lost = loses
+    source_end = offset + marker
+    for sync in mirror.syncs:
+        history.add(("t", 0), sync)
+    its = mirror_map(history.syncs["t", 0], Logs(start, source_end, 0, mirror.target_end))
+    for visible, cluster in mirror.truth.items():
+        found = its.to_cluster(visible)
+        assert found.doubt != UNKNOWN
+        assert cluster - found.doubt <= found.offset <= cluster
+    shown = [its.to_visible(each) for each in range(mirror.target_end)]
+    assert shown == sorted(set(shown))
+    assert its.to_visible(mirror.target_end) == source_end
+    assert its.to_cluster(source_end).offset == mirror.target_end
+
+
+def test_of_a_run_of_syncs_with_one_difference_the_ends_are_kept():
+    history = SyncHistory("standby")
+    for sync in pairs((300, 0), (301, 1), (302, 2), (350, 50), (360, 55), (361, 56), (362, 57)):
+        history.add(("t", 0), sync)
+    assert history.syncs["t", 0] == pairs((300, 0), (350, 50), (360, 55), (362, 57))
+
+
+def test_a_target_made_anew_makes_what_was_known_of_the_old_one_void():
+    history = SyncHistory("standby")
+    for sync in pairs((0, 0), (100, 90), (101, 91), (102, 0), (103, 1)):
+        history.add(("t", 0), sync)
+    assert history.syncs["t", 0] == pairs((102, 0), (103, 1))
+    history.add(("t", 0), None)
+    assert ("t", 0) not in history.syncs
+
+
+async def test_the_history_reads_on_where_it_stopped():
+    source = MemoryCluster("primary", {("t", 0): (0, 10)})
+    history = SyncHistory("standby")
+    await history.read_on(source)
+    assert history.syncs == {}
+    source.add_sync("standby", "t", 0, 3, 0)
+    await history.read_on(source)
+    source.add_sync("standby", "t", 0, 9, 6)
+    await history.read_on(source)
+    await history.read_on(source)
+    assert history.syncs == {("t", 0): pairs((3, 0), (9, 6))}

@@ -1,0 +1,198 @@
+"""What a planned switchover waits for behind the fence, and what it does when that does not come."""
+# ruff: noqa: ARG001 - pytest-trio finds the clock among a test's own arguments
+
+from __future__ import annotations
+
+import pytest
+import trio
+from trio.testing import MockClock
+
+from appliance.control.switchover import GroupPosition
+from appliance.gateway.client import Group
+from appliance.policies.connect.refused_writes import RefusedWrites
+from tests.control.world import ORDERS, World, running_plane, until
+
+
+@pytest.fixture
+def world() -> World:
+    made = World()
+    made.in_step()
+    return made
+
+
+def fences(world: World) -> list[str]:
+    """What each snapshot did to writes."""
+    found = []
+    for snapshot in world.published:
+        route = snapshot.routes["orders"]
+        refusing = [each for each in route.interceptors if isinstance(each, RefusedWrites)]
+        state = "held" if route.fenced else "open"
+        if refusing:
+            state = "refused" if refusing[0]._open is None else f"ending {sorted(refusing[0]._open)}"
+        found.append(state)
+    return found
+
+
+async def test_writes_are_held_then_refused_then_it_is_rolled_back(world: World, autojump_clock: MockClock):
+    world.writes = 1
+    async with running_plane(world) as plane:
+        switchover = plane.start_switchover("orders", "standby", hold=3.0, refuse=4.0)
+        await until(lambda: switchover.over)
+    assert fences(world) == ["open", "held", "refused", "open"]
+    assert switchover.detail.startswith("not drained within 7s: 1 writes without an answer")
+    assert 7 <= switchover.history[-1].seconds < 7.5
+
+
+async def test_what_drains_while_writes_are_refused_is_switched(world: World, autojump_clock: MockClock):
+    standby = world.cluster("standby")
+    standby.logs["payments", 0] = (0, 3)
+    async with running_plane(world) as plane:
+        switchover = plane.start_switchover("orders", "standby", hold=3.0, refuse=10.0)
+        await trio.sleep(5)
+        assert plane.fence_of("orders").state == "refused"
+        standby.logs["payments", 0] = (0, 4)
+        await until(lambda: switchover.over)
+    assert switchover.state == "done"
+    assert fences(world) == ["open", "held", "refused", "refused", "open"]
+
+
+async def test_a_log_that_ends_in_transaction_markers_is_drained(world: World, autojump_clock: MockClock):
+    primary = world.cluster("primary")
+    primary.logs["payments", 0] = (0, 12)  # the standby has the ten records, and never gets the two markers
+    primary.markers["payments", 0] = 2
+    async with running_plane(world) as plane:
+        switchover = plane.start_switchover("orders", "standby", hold=2.0, refuse=0.0)
+        await until(lambda: switchover.over)
+        assert switchover.state == "done"
+
+
+async def test_open_transactions_end_before_writes_are_held(world: World, autojump_clock: MockClock):
+    primary = world.cluster("primary")
+    primary.transactions = {"shop-1": "Ongoing", "shop-2": "PrepareCommit"}
+    async with running_plane(world) as plane:
+        switchover = plane.start_switchover("orders", "standby", finish_transactions=5.0)
+        await trio.sleep(1)
+        assert (switchover.state, switchover.detail) == ("transactions", "2 open")
+        del primary.transactions["shop-2"]
+        await trio.sleep(1)
+        assert switchover.detail == "1 open"
+        primary.transactions.clear()
+        await until(lambda: switchover.over)
+    assert fences(world) == ["open", "ending ['shop-1', 'shop-2']", "held", "held", "open"]
+    assert switchover.history[1].detail == "2 were open: all have ended"
+    assert switchover.aborted == []
+    assert switchover.plan is not None
+    assert [each.transactional_id for each in switchover.plan.transactions] == ["shop-1", "shop-2"]
+    assert "those that do not end within 5s are aborted" in switchover.plan.notes[0]
+
+
+async def test_transactions_that_take_too_long_are_aborted(world: World, autojump_clock: MockClock):
+    primary = world.cluster("primary")
+    primary.transactions = {"shop-1": "Ongoing"}
+    async with running_plane(world) as plane:
+        switchover = plane.start_switchover("orders", "standby", finish_transactions=5.0)
+        await until(lambda: switchover.over)
+    assert switchover.state == "done"
+    assert (primary.fenced_ids, switchover.aborted) == (["shop-1"], ["shop-1"])
+    assert switchover.history[1].detail == "1 were open: all have ended, 1 aborted"
+    assert fences(world)[1:3] == ["ending ['shop-1']", "ending []"]
+
+
+async def test_a_transaction_that_began_under_the_fence_ends_too(world: World, autojump_clock: MockClock):
+    primary = world.cluster("primary")
+    async with running_plane(world) as plane:
+        switchover = plane.start_switchover("orders", "standby", pause_before=("drain",))
+        await until(lambda: switchover.paused_before is not None)
+        primary.transactions = {"late": "Ongoing"}
+        plane.switchovers.go_on(switchover)
+        await trio.sleep(1)
+        primary.transactions.clear()
+        await until(lambda: switchover.over)
+    assert fences(world) == ["open", "held", "ending ['late']", "held", "held", "open"]
+    assert switchover.state == "done"
+
+
+async def test_a_cluster_that_does_not_tell_its_transactions(world: World, autojump_clock: MockClock):
+    world.cluster("primary").mute = {"open_transactions"}
+    async with running_plane(world) as plane:
+        switchover = plane.start_switchover("orders", "standby")
+        await until(lambda: switchover.over)
+    assert switchover.state == "done"
+    assert switchover.history[1].detail == "transactions could not be asked for: those that are open are lost"
+    assert switchover.plan is not None
+    assert any("an answer about transactions" in note for note in switchover.plan.notes)
+
+
+async def test_groups_are_waited_for_and_compared(world: World, autojump_clock: MockClock):
+    primary, standby = world.cluster("primary"), world.cluster("standby")
+    primary.group_list = [Group("billing", "classic", "Stable", ("billing-1", "billing-2"))]
+    primary.commits["billing"] = {("payments", 0): 9}
+    standby.commits["billing"] = {("payments", 0): 2}
+    async with running_plane(world) as plane:
+        switchover = plane.start_switchover("orders", "standby", sync_groups=5.0)
+        await trio.sleep(1)
+        assert (switchover.state, switchover.detail) == (
+            "groups",
+            "0 of 1 positions of groups are exact, 1 are behind, by 1 records in all",
+        )
+        standby.commits["billing"] = {("payments", 0): 3}  # the sync says 8 -> 2
+        await until(lambda: switchover.over)
+    assert switchover.groups == [GroupPosition("billing", "payments", 0, 9, 3, 0)]
+    assert switchover.plan is not None
+    (group,) = switchover.plan.groups
+    assert (group.name, group.clients, group.lag) == ("billing", ("billing-1", "billing-2"), 1)
+
+
+async def test_groups_that_are_not_synced_do_not_forbid_the_switch(world: World, autojump_clock: MockClock):
+    primary = world.cluster("primary")
+    primary.group_list = [Group("billing", "consumer", "Stable")]
+    primary.commits["billing"] = {("payments", 0): 3}  # before the last sync: nothing tells where that is
+    world.cluster("standby").commits["billing"] = {("payments", 0): 0}
+    async with running_plane(world) as plane:
+        switchover = plane.start_switchover("orders", "standby", sync_groups=2.0)
+        await until(lambda: switchover.over)
+    assert switchover.state == "done"
+    assert switchover.groups == [GroupPosition("billing", "payments", 0, 3, 0, None)]
+    assert switchover.history[4].detail == "0 of 1 positions of groups are exact, 1 cannot be told"
+
+
+@pytest.mark.parametrize(
+    ("there", "said"),
+    [
+        ({}, "0 of 1 positions of groups are exact, 1 are absent: there the reset policy decides"),
+        ({("payments", 0): 4}, "0 of 1 positions of groups are exact, 1 are AHEAD, by 1 records that would be skipped"),
+    ],
+)
+async def test_positions_that_no_waiting_mends_are_told(
+    world: World, autojump_clock: MockClock, there: dict[tuple[str, int], int], said: str
+):
+    primary = world.cluster("primary")
+    primary.group_list = [Group("billing", "classic", "Stable")]
+    primary.commits["billing"] = {("payments", 0): 9}
+    world.cluster("standby").commits["billing"] = there
+    async with running_plane(world) as plane:
+        switchover = plane.start_switchover("orders", "standby", sync_groups=1.0)
+        await until(lambda: switchover.over)
+    assert switchover.history[4].detail == said
+
+
+async def test_groups_that_cannot_be_asked_for_are_not_compared(world: World, autojump_clock: MockClock):
+    world.cluster("standby").mute = {"committed"}
+    async with running_plane(world) as plane:
+        switchover = plane.start_switchover("orders", "standby")
+        await until(lambda: switchover.over)
+    assert switchover.state == "done"
+    assert switchover.history[4].detail == "not compared: groups could not be asked for"
+
+
+async def test_byte_preserving_replication_keeps_positions(world: World, autojump_clock: MockClock):
+    primary, standby = world.cluster("primary"), world.cluster("standby")
+    standby.logs["payments", 0] = (0, 10)
+    primary.group_list = [Group("billing", "classic", "Stable")]
+    primary.commits["billing"] = {("payments", 0): 3}
+    standby.commits["billing"] = {("payments", 0): 3}
+    text = ORDERS.replace("mirrormaker}", "none, replication_by_standby: {standby: byte-preserving}}")
+    async with running_plane(world, text) as plane:
+        switchover = plane.start_switchover("orders", "standby")
+        await until(lambda: switchover.over)
+    assert switchover.groups == [GroupPosition("billing", "payments", 0, 3, 3, 0)]

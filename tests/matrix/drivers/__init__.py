@@ -1,0 +1,1 @@
+"""The clients: one file per family, listed in `every.py`."""

@@ -1,0 +1,1 @@
+"""Programs for the Python libraries; `reporting` is what they share."""

@@ -1,0 +1,159 @@
+"""Clients that live through something: started, left alone while others act on the gateway, asked afterwards.
+
+    async with standing_clients(plans, access, folder) as clients:
+        await clients.flowing()                      # everybody makes progress
+        ...                                          # switch the cluster, kill a broker
+        await clients.flowing()                      # everybody makes progress again
+    clients.running[plan].events                     # all that each told, with times
+
+A `Mode` is what one client is doing; which modes a client has is `modes_of(driver)`. Programs tell a record when the
+library has acknowledged it (in transactions: when that is committed) or delivered it, and every error that an
+application would see; values are unique (`NAME-N`), `at` is the machine's clock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+import trio
+
+from tests.matrix.access import Access
+from tests.matrix.driver import Check, Driver
+from tests.matrix.running import PATIENCE, CheckFailedError, Running, Stage
+from tests.matrix.tasks import Task, Verb
+from tests.matrix.watching import Watch
+
+PACE = 20
+"""Milliseconds between the records of a producer."""
+_LOOK = 0.1
+
+
+class Mode(StrEnum):
+    """What a client does while something happens."""
+
+    PRODUCER = "producer"
+    IDEMPOTENT = "idempotent producer"
+    TRANSACTIONAL = "transactional producer"
+    CLASSIC = "consumer, classic group"
+    NEW_GROUP = "consumer, KIP-848 group"
+    ASSIGNED = "consumer without a group"
+
+    @property
+    def produces(self) -> bool:
+        """Whether it writes; otherwise it reads."""
+        return self in {Mode.PRODUCER, Mode.IDEMPOTENT, Mode.TRANSACTIONAL}
+
+    @property
+    def progress(self) -> str:
+        """The kind of event that tells that it goes on."""
+        return "acked" if self.produces else "delivered"
+
+
+def modes_of(driver: Driver) -> list[Mode]:
+    """Return what a client can be doing without end."""
+    lacking = set()
+    if not driver.runs_forever:
+        return []
+    if not driver.idempotent:
+        lacking.add(Mode.IDEMPOTENT)
+    if not driver.assigns:
+        lacking.add(Mode.ASSIGNED)
+    if Check.TRANSACTIONS in driver.cannot:
+        lacking.add(Mode.TRANSACTIONAL)
+    if Check.NEW_GROUP in driver.cannot:
+        lacking.add(Mode.NEW_GROUP)
+    return [mode for mode in Mode if mode not in lacking]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One client in one mode, on a topic that exists. `name` is unique: it names records, group and transactions."""
+
+    driver: Driver
+    mode: Mode
+    topic: str
+    name: str
+
+    def task(self, access: Access, pace: int) -> Task:
+        """Return what the client is told."""
+        return Task(
+            verb=Verb.PRODUCE_FOREVER if self.mode.produces else Verb.CONSUME_FOREVER,
+            access=access,
+            topic=self.topic,
+            prefix=self.name,
+            pace=pace if self.mode.produces else 0,
+            idempotent=self.mode is not Mode.PRODUCER,
+            transactional_id=self.name if self.mode is Mode.TRANSACTIONAL else "",
+            group="" if self.mode is Mode.ASSIGNED or self.mode.produces else self.name,
+            protocol="consumer" if self.mode is Mode.NEW_GROUP else "classic",
+            isolation="read_committed",
+            assign=self.mode is Mode.ASSIGNED,
+        )
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Clients that run, and the eye on their sockets."""
+
+    running: dict[Plan, Running]
+    watch: Watch
+
+    async def flowing(self, count: int = 10) -> None:
+        """Wait until each client has gone on by so many records. Raises CheckFailedError with all that did not."""
+        goals = {plan: self._told(plan) + count for plan in self.running}
+        with trio.move_on_after(PATIENCE):
+            while any(self._told(plan) < goal for plan, goal in goals.items()):
+                for client in self.running.values():
+                    client.expect_alive()
+                await trio.sleep(_LOOK)
+            return
+        late = [plan for plan, goal in goals.items() if self._told(plan) < goal]
+        words = "; ".join(f"{plan.driver.name}, {plan.mode}: {self.running[plan].last_words()}" for plan in late)
+        raise CheckFailedError(f"no progress in {PATIENCE:g} s: {words}")
+
+    def _told(self, plan: Plan) -> int:
+        return len(self.running[plan].values(plan.mode.progress))
+
+
+@asynccontextmanager
+async def standing_clients(
+    plans: Sequence[Plan], access: Access, folder: Path, *, pace: int = PACE
+) -> AsyncIterator[Standing]:
+    """Run clients, prepared already, for the length of a block; then each is asked to leave, and killed if it stays.
+
+    What they told can be read after the block. Raises CheckFailedError where one does not leave by itself.
+    """
+    watch = Watch()
+    async with AsyncExitStack() as stack:
+        nursery = await stack.enter_async_context(trio.open_nursery())
+        nursery.start_soon(watch.run)
+        running = {}
+        for number, plan in enumerate(plans):
+            stage = Stage(plan.driver, folder / f"{number:02}-{plan.name}", watch)
+            running[plan] = await stack.enter_async_context(
+                stage.running(plan.task(access.by(plan.driver.mechanism), pace))
+            )
+        yield Standing(running, watch)
+        await _leave(running.values())
+        nursery.cancel_scope.cancel()
+
+
+async def _leave(clients: Iterable[Running]) -> None:
+    """Ask clients to leave, all at once."""
+    failed: list[str] = []
+
+    async def stop(client: Running) -> None:
+        try:
+            await client.stop()
+        except CheckFailedError as error:
+            failed.append(str(error))
+
+    async with trio.open_nursery() as nursery:
+        for client in clients:
+            nursery.start_soon(stop, client)
+    if failed:
+        raise CheckFailedError("; ".join(failed))

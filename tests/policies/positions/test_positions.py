@@ -1,0 +1,96 @@
+"""What is on the route of a virtual cluster for its consumers: nothing, as long as there is nothing to do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from appliance.policies.positions.beginnings import Beginnings
+from appliance.policies.positions.continuous import Continuous
+from appliance.policies.positions.hold_fetch import HoldFetch
+from appliance.policies.positions.leader_epochs import LeaderEpochs
+from appliance.policies.positions.membership import Membership
+from appliance.policies.positions.offset_map import IDENTITY, shifted
+from appliance.policies.positions.offset_maps import NO_MAPS, PositionMaps
+from appliance.policies.positions.positions import Positions
+from appliance.policies.positions.rejoin import Rejoin
+from appliance.resources.virtual_cluster import VirtualClusterSpec
+
+NEVER, ONCE = 0, 1
+DIFFERENT = PositionMaps().with_cluster("standby", {("orders", 0): shifted(300)})
+SAME = PositionMaps().with_cluster("standby", {("orders", 0): IDENTITY})
+
+
+def spec(**values: Any) -> VirtualClusterSpec:
+    its = {"cluster": "primary", "standbys": ["standby"], "replication": "mirrormaker"}
+    return VirtualClusterSpec.model_validate({**its, **values})
+
+
+def kinds(its: VirtualClusterSpec, switches: int = ONCE, maps: PositionMaps = NO_MAPS) -> list[type]:
+    return [type(each) for each in Positions(lambda: 0.0).interceptors(its, "standby", switches, maps)]
+
+
+def test_what_cannot_be_switched_has_nothing():
+    assert kinds(spec(standbys=[]), NEVER) == []
+
+
+def test_before_the_first_switch_members_are_only_listened_to():
+    assert kinds(spec(), NEVER) == [Membership]
+    assert kinds(spec(remedies={"hold_fetch": "off"}), NEVER) == []
+
+
+def test_before_the_first_switch_no_message_of_the_data_path_is_looked_into():
+    (membership,) = Positions(lambda: 0.0).interceptors(spec(), "primary")
+    for api in (0, 1, 2, 3, 8, 9):
+        assert not any(membership.wants_request(api, v) or membership.wants_response(api, v) for v in range(20))
+
+
+def test_after_it_all_remedies_are_there_and_each_can_be_turned_off():
+    assert kinds(spec()) == [Membership, HoldFetch, Rejoin, LeaderEpochs]
+    assert kinds(spec(remedies={"hold_fetch": "off"})) == [Rejoin, LeaderEpochs]
+    assert kinds(spec(remedies={"rejoin": "off"})) == [Membership, HoldFetch, LeaderEpochs]
+    assert kinds(spec(remedies={"leader_epochs": "off"})) == [Membership, HoldFetch, Rejoin]
+
+
+def test_continuous_offsets_are_there_only_where_some_partition_differs():
+    assert Continuous not in kinds(spec(offsets="continuous"), ONCE, SAME)
+    assert Continuous in kinds(spec(offsets="continuous"), ONCE, DIFFERENT)
+    assert Continuous not in kinds(spec(), ONCE, DIFFERENT)
+
+
+@pytest.mark.parametrize("positions", ["earliest", "latest", "refuse", "timestamp:2026-01-31T12:00:00Z"])
+def test_beginnings_see_an_answer_before_offsets_are_translated(positions: str):
+    assert kinds(spec(offsets="continuous", positions=positions), ONCE, DIFFERENT)[-2:] == [Continuous, Beginnings]
+
+
+def test_the_same_question_gets_the_same_interceptors():
+    positions = Positions(lambda: 0.0)
+    first = positions.interceptors(spec(), "standby", ONCE, DIFFERENT)
+    assert positions.interceptors(spec(), "standby", ONCE, DIFFERENT) is first
+    assert positions.interceptors(spec(), "primary", 2, DIFFERENT) is not first
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"positions": "sometime"},
+        {"positions": "timestamp:yesterday"},
+        {"positions": "timestamp:2026-01-31T12:00:00"},
+        {"remedies": {"rejoin": "maybe"}},
+        {"hold_fetch": {"up_to": 10}},
+        {"hold_fetch": {"then": "drop"}},
+        {"offsets": "continous"},
+        {"offsets": "continuous", "replication": "none"},
+        {"offsets": "continuous", "replication": "byte-preserving"},
+        {"unproven": "guess"},
+    ],
+)
+def test_what_cannot_be_meant_is_refused(wrong: dict[str, Any]):
+    with pytest.raises(ValueError, match="validation error"):
+        spec(**wrong)
+
+
+def test_yamls_on_and_off_are_understood():
+    its = spec(remedies={"rejoin": False, "hold_fetch": True, "leader_epochs": "off"})
+    assert (its.remedies.rejoin, its.remedies.hold_fetch, its.remedies.leader_epochs) == ("off", "on", "off")
