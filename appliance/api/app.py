@@ -9,9 +9,12 @@ from fastapi import Depends, FastAPI
 from fastapi.security import HTTPBearer
 
 from appliance import __version__
+from appliance.api.audited import Audited
 from appliance.api.faults import fault_routes
 from appliance.api.guard import AsgiApp, Guard
 from appliance.api.health import health_routes
+from appliance.api.metrics import metrics_routes
+from appliance.api.probes import probe_routes
 from appliance.api.problems import RESPONSES, answer_problems
 from appliance.api.resources import resource_routes
 from appliance.api.switchovers import switchover_routes
@@ -31,8 +34,8 @@ class _Api(FastAPI):
 
 
 def make_app(plane: ControlPlane, data_path: DataPath, *, token: str, ready: Callable[[], bool]) -> AsgiApp:
-    """Return the app behind its guard."""
-    return Guard(make_api(plane, data_path, ready), token=token)
+    """Return the app behind its guard, and that in the sight of the audit trail."""
+    return Audited(Guard(make_api(plane, data_path, ready), token=token), plane)
 
 
 def make_api(plane: ControlPlane, data_path: DataPath, ready: Callable[[], bool]) -> FastAPI:
@@ -48,6 +51,8 @@ def make_api(plane: ControlPlane, data_path: DataPath, ready: Callable[[], bool]
     token = [Depends(_TOKEN)]
     api.include_router(switchover_routes(plane), dependencies=token)
     api.include_router(fault_routes(plane, data_path), dependencies=token)
-    api.include_router(health_routes(plane, data_path, ready))
+    api.include_router(health_routes(plane, data_path), dependencies=token)
+    api.include_router(metrics_routes(plane, data_path), dependencies=token)
+    api.include_router(probe_routes(plane, data_path, ready))
     api.include_router(resource_routes(plane), dependencies=token)
     return api

@@ -1,15 +1,9 @@
-"""Is it alive, is it ready, how is everything?"""
+"""How is everything?"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Literal
-
 from fastapi import APIRouter
-from fastapi.responses import JSONResponse
-from pydantic import BaseModel
 
-from appliance.api.problems import problem
 from appliance.api.views import policy_answer, status_answer
 from appliance.control.datapath import DataPath
 from appliance.control.errors import ConflictError
@@ -17,12 +11,8 @@ from appliance.control.plane import ControlPlane
 from appliance.remote.answers import PolicyAnswer, StatusAnswer
 
 
-class Fine(BaseModel):
-    status: Literal["ok"] = "ok"
-
-
-def health_routes(plane: ControlPlane, data_path: DataPath, ready: Callable[[], bool]) -> APIRouter:
-    """Return status and the probes; `ready` tells whether all doors are open."""
+def health_routes(plane: ControlPlane, data_path: DataPath) -> APIRouter:
+    """Return the status."""
     router = APIRouter(tags=["status"])
 
     @router.get("/v1/status", operation_id="status")
@@ -40,15 +30,5 @@ def health_routes(plane: ControlPlane, data_path: DataPath, ready: Callable[[], 
         if watch is None:
             raise ConflictError(f"FailoverPolicy {name} is not at work yet")
         return policy_answer(watch)
-
-    @router.get("/livez", operation_id="livez")
-    async def livez() -> Fine:
-        """Return 200 while the event loop turns."""
-        return Fine()
-
-    @router.get("/readyz", operation_id="readyz", response_model=Fine, responses={503: {"description": "not yet"}})
-    async def readyz() -> Fine | JSONResponse:
-        """Return 200 once all doors are open."""
-        return Fine() if ready() else problem(503, "the doors are not open yet")
 
     return router

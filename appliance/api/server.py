@@ -13,7 +13,7 @@ from appliance.api.errors import ApiPortError
 from appliance.api.guard import AsgiApp
 
 
-def bind_api(host: str, port: int) -> tuple[socket.socket, str]:
+def bind_api(host: str, port: int, *, what: str = "control API") -> tuple[socket.socket, str]:
     """Bind the port (0: a free one) and return the socket and its HOST:PORT. Raises ApiPortError."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     sock = socket.socket(family, socket.SOCK_STREAM)
@@ -23,7 +23,7 @@ def bind_api(host: str, port: int) -> tuple[socket.socket, str]:
         sock.listen()
     except OSError as error:
         sock.close()
-        raise ApiPortError(f"the control API cannot listen on {host}:{port}: {error.strerror or error}") from error
+        raise ApiPortError(f"the {what} cannot listen on {host}:{port}: {error.strerror or error}") from error
     bound = sock.getsockname()[1]
     return sock, f"[{host}]:{bound}" if ":" in host else f"{host}:{bound}"
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 
+from appliance.api.audited import note
 from appliance.api.views import switchover_answer
 from appliance.control.errors import UnknownError
 from appliance.control.plane import ControlPlane
@@ -22,13 +23,15 @@ def switchover_routes(plane: ControlPlane) -> APIRouter:
     router = APIRouter(tags=["switchover"])
 
     @router.post(OF_ONE, operation_id="startSwitchover", status_code=202)
-    async def start(name: str, request: SwitchoverRequest) -> SwitchoverAnswer:
+    async def start(name: str, request: SwitchoverRequest, http: Request) -> SwitchoverAnswer:
         """Start a switchover; follow it with GET of the same path. Over at once when `to` serves already."""
+        _note(http, request)
         return switchover_answer(plane.start_switchover(name, request.to, **_asked(request)))
 
     @router.post(OF_ALL, operation_id="startSwitchoverOfAll", status_code=202)
-    async def start_all(name: str, request: SwitchoverRequest) -> SwitchoverAnswer:
+    async def start_all(name: str, request: SwitchoverRequest, http: Request) -> SwitchoverAnswer:
         """Start one switchover of all virtual clusters that a cluster serves: all of them move, or none."""
+        _note(http, request)
         return switchover_answer(plane.start_switchover_of_all(name, request.to, **_asked(request)))
 
     @router.get(OF_ONE, operation_id="getSwitchover")
@@ -74,6 +77,10 @@ def _asked(request: SwitchoverRequest) -> dict[str, Any]:
     """Return the order's values, beside whom and where to."""
     values = {name: getattr(request, name) for name in SwitchoverRequest.model_fields if name != "to"}
     return {**values, "pause_before": tuple(request.pause_before)}
+
+
+def _note(http: Request, request: SwitchoverRequest) -> None:
+    note(http, to=request.to, mode=request.mode, dry_run=request.dry_run)
 
 
 def _latest(plane: ControlPlane, name: str) -> Switchover:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ipaddress
-import logging
 import os
 from pathlib import Path
 from typing import Annotated
@@ -18,6 +17,7 @@ from appliance.cli.places import default_state_dir
 from appliance.cli.serving import ApiChoice, Interrupted, Processes, serve_until_told
 from appliance.control.catalogue import Declared
 from appliance.control.statedir import StateDir
+from appliance.gateway.logs import LogFormat, write_logs
 from appliance.resources.cluster import Cluster, ClusterSpec
 from appliance.resources.documents import load_resources
 from appliance.resources.envelope import Metadata, parse_address
@@ -68,16 +68,22 @@ def serve(
             "--drain", metavar="SECONDS", min=0, help="At SIGTERM: how long letting go of the clients may take."
         ),
     ] = 10.0,
+    metrics: Annotated[
+        str | None,
+        typer.Option(
+            "--metrics", metavar="HOST:PORT", help="Metrics and probes without a token, beside those of the API."
+        ),
+    ] = None,
+    log_format: Annotated[
+        LogFormat, typer.Option("--log-format", help="Text for people, or JSON, one object a line.")
+    ] = LogFormat.TEXT,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log more.")] = False,
 ) -> None:
     """Run the gateway until Ctrl-C or SIGTERM."""
     declared = _declared(files, to, listen)
     address = _api_address(api if api is not None else DEFAULT_API if files else None, api_token_file)
-    logging.basicConfig(
-        level=logging.DEBUG if verbose else logging.INFO, format="%(asctime)s %(levelname)-7s %(message)s", force=True
-    )
-    for chatty in ("httpx", "httpcore", "hypercorn"):
-        logging.getLogger(chatty).setLevel(logging.WARNING)
+    scraped_at = _address("--metrics", metrics) if metrics is not None else None
+    write_logs(log_format, verbose=verbose)
     keeps = bool(files) or state is not None
     token, token_file, directory = None, None, None
     if address is not None:
@@ -89,8 +95,8 @@ def serve(
             assert directory is not None
             token, token_file = kept_token(directory)
         choice = ApiChoice(address, token, token_file) if address is not None and token is not None else None
-        processes = Processes(workers, drain, verbose)
-        trio.run(serve_until_told, declared, choice, directory if keeps else None, ready_file, processes)
+        processes = Processes(workers, drain, verbose, log_format)
+        trio.run(serve_until_told, declared, choice, directory if keeps else None, ready_file, processes, scraped_at)
     except Interrupted:
         raise typer.Exit(INTERRUPTED) from None
     finally:
@@ -141,15 +147,19 @@ def _without_faults(files: Path) -> list[Declared]:
 def _api_address(text: str | None, token_file: Path | None) -> tuple[str, int] | None:
     if text is None:
         return None
-    try:
-        host, port = parse_address(text)
-    except ValueError as error:
-        raise BadInputError(f"--api: {error}") from None
+    host, port = _address("--api", text)
     if not _loopback(host) and token_file is None:
         raise BadInputError(
             f"--api {text}: others could reach it; say --api-token-file with a token of your own, or use 127.0.0.1"
         )
     return host, port
+
+
+def _address(option: str, text: str) -> tuple[str, int]:
+    try:
+        return parse_address(text)
+    except ValueError as error:
+        raise BadInputError(f"{option}: {error}") from None
 
 
 def _loopback(host: str) -> bool:

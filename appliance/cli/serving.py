@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 from collections.abc import AsyncIterator, Callable
@@ -27,6 +28,7 @@ from appliance.control.statedir import StateDir
 from appliance.control.switchover import Clocks
 from appliance.gateway.errors import GatewayError
 from appliance.gateway.feed import SnapshotFeed
+from appliance.gateway.logs import LogFormat
 from appliance.gateway.server import Gateway
 from appliance.policies.positions.positions import Positions
 from appliance.policies.standard import standard_interceptors
@@ -56,6 +58,7 @@ class Processes:
     drain: float
     """Seconds."""
     verbose: bool
+    log_format: LogFormat
 
 
 class Served(Protocol):
@@ -78,6 +81,7 @@ async def serve_until_told(
     state: StateDir | None,
     ready_file: Path | None,
     processes: Processes,
+    metrics: tuple[str, int] | None = None,
 ) -> None:
     """Serve until SIGTERM (let go of the clients, return) or SIGINT (raise Interrupted).
 
@@ -93,7 +97,7 @@ async def serve_until_told(
         state=state,
     )
     try:
-        number = await _serve(plane, served, data_path, api, ready_file, processes.drain)
+        number = await _serve(plane, served, data_path, api, ready_file, processes, metrics)
     except BaseExceptionGroup as group:
         raise _the_one_expected(group) from None
     finally:
@@ -117,7 +121,8 @@ def _in_workers(processes: Processes, disguise: bytes) -> tuple[DataPath, Served
     from appliance.fleet.process import COMMAND  # noqa: PLC0415
     from appliance.fleet.supervisor import Supervisor  # noqa: PLC0415
 
-    command = [*COMMAND, "--drain", str(processes.drain), *(["--verbose"] if processes.verbose else [])]
+    options = ["--drain", str(processes.drain), "--log-format", processes.log_format]
+    command = [*COMMAND, *options, *(["--verbose"] if processes.verbose else [])]
     fleet = Fleet(trio.current_time, lambda: datetime.now(UTC).timestamp(), disguise)
     return fleet, Supervisor(fleet, processes.workers, command=command)
 
@@ -128,8 +133,11 @@ async def _serve(
     data_path: DataPath,
     api: ApiChoice | None,
     ready_file: Path | None,
-    drain: float,
+    processes: Processes,
+    metrics: tuple[str, int] | None,
 ) -> int:
+    # Where machines read along, every line is one that they can read.
+    say = out().print if processes.log_format is LogFormat.TEXT else logging.getLogger("tidegate").info
     opened = trio.Event()
 
     def ready() -> bool:
@@ -137,12 +145,13 @@ async def _serve(
 
     async def open_all() -> None:
         bound = await _open_api(nursery, plane, data_path, api, ready) if api is not None else None
+        scraped_at = await _open_metrics(nursery, plane, data_path, metrics, ready) if metrics is not None else None
         await nursery.start(served.serve)
         await plane.resume_switchovers()
         opened.set()
-        _announce(plane, api, bound)
+        _announce(plane, api, bound, scraped_at, say)
         if ready_file is not None:
-            _write_ready_file(ready_file, plane, api, bound)
+            _write_ready_file(ready_file, plane, api, bound, scraped_at)
 
     with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
         async with trio.open_nursery() as nursery:
@@ -151,7 +160,7 @@ async def _serve(
             number = await anext(signals)
             if number == signal.SIGTERM and opened.is_set():
                 nursery.start_soon(_cancel_at_the_next, signals, nursery.cancel_scope)
-                await served.drain(drain)
+                await served.drain(processes.drain)
             nursery.cancel_scope.cancel()
     return number
 
@@ -175,19 +184,42 @@ async def _open_api(
     return bound
 
 
-def _announce(plane: ControlPlane, api: ApiChoice | None, bound: str | None) -> None:
-    console = out()
+async def _open_metrics(
+    nursery: trio.Nursery,
+    plane: ControlPlane,
+    data_path: DataPath,
+    address: tuple[str, int],
+    ready: Callable[[], bool],
+) -> str:
+    """Serve the metrics in the nursery, without a token; return their HOST:PORT."""
+    from appliance.api.metrics import make_metrics_app  # noqa: PLC0415 - as with the API
+    from appliance.api.server import bind_api, serve_api  # noqa: PLC0415
+
+    sock, bound = bind_api(*address, what="metrics port")
+    await nursery.start(serve_api, make_metrics_app(plane, data_path, ready), sock)
+    return bound
+
+
+def _announce(
+    plane: ControlPlane,
+    api: ApiChoice | None,
+    bound: str | None,
+    scraped_at: str | None,
+    say: Callable[[str], object],
+) -> None:
     for listener in plane.catalogue.listeners.values():
         ports = listener.spec.ports()
         cluster = plane.serving(listener.spec.virtual_cluster)
         bootstrap = ",".join(plane.catalogue.clusters[cluster].spec.bootstrap)
-        console.print(
+        say(
             f"listener {listener.name}: {_bootstrap(listener)} (brokers from port {ports.first}) -> "
             f"virtual cluster {listener.spec.virtual_cluster} -> cluster {cluster} ({bootstrap})"
         )
     if api is not None:
         token = f"token in {api.token_file}" if api.token_file else "token from the environment"
-        console.print(f"control API: http://{bound} ({token})")
+        say(f"control API: http://{bound} ({token})")
+    if scraped_at is not None:
+        say(f"metrics: http://{scraped_at}/metrics (no token)")
 
 
 def _bootstrap(listener: Listener) -> str:
@@ -195,11 +227,14 @@ def _bootstrap(listener: Listener) -> str:
     return f"{listener.spec.advertise or host}:{port}"
 
 
-def _write_ready_file(path: Path, plane: ControlPlane, api: ApiChoice | None, bound: str | None) -> None:
+def _write_ready_file(
+    path: Path, plane: ControlPlane, api: ApiChoice | None, bound: str | None, scraped_at: str | None
+) -> None:
     readiness = Readiness(
         pid=os.getpid(),
         api=f"http://{bound}" if bound else None,
         token_file=api.token_file.resolve() if api and api.token_file else None,
+        metrics=f"http://{scraped_at}/metrics" if scraped_at else None,
         listeners=[
             OpenListener(name=each.name, virtual_cluster=each.spec.virtual_cluster, bootstrap=_bootstrap(each))
             for each in plane.catalogue.listeners.values()

@@ -10,6 +10,7 @@ from typing import Literal, Protocol
 
 from appliance.control.armoury import FaultCounts
 from appliance.control.edition import Edition
+from appliance.exchange.measures import Measures
 from appliance.exchange.route import Target
 from appliance.gateway.client import AclEntry, ClusterFacts, Group, KeyValue, OpenTransaction
 from appliance.gateway.server import GatewayFacts
@@ -59,6 +60,8 @@ class WorkerFacts:
     """Seconds."""
     restarts: int
     """How often its predecessors died."""
+    silence: float = 0.0
+    """Seconds since it, or its data path, has last shown that it turns."""
 
 
 class DataPath(Protocol):
@@ -87,6 +90,9 @@ class DataPath(Protocol):
 
     def fault_counts(self, arming: int) -> FaultCounts:
         """Return what a fault has counted, by its arming."""
+
+    async def measures(self) -> Measures:
+        """Return what has been counted since the start, in all processes; counters never go back."""
 
     def workers(self) -> tuple[WorkerFacts, ...]:
         """Return the processes that serve clients, by number."""

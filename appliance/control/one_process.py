@@ -13,6 +13,7 @@ from appliance.control.armoury import FaultCounts
 from appliance.control.datapath import ClusterView, WorkerFacts
 from appliance.control.edition import Edition
 from appliance.control.snapshots import SnapshotMaker
+from appliance.exchange.measures import Measures
 from appliance.exchange.route import Target
 from appliance.gateway.feed import SnapshotFeed
 from appliance.gateway.server import Gateway, GatewayFacts
@@ -66,11 +67,17 @@ class OneProcess:
         """See DataPath."""
         return self._maker.armoury.counts_of(arming)
 
+    async def measures(self) -> Measures:
+        """See DataPath."""
+        await trio.lowlevel.checkpoint()
+        return self._gateway.measures()
+
     def workers(self) -> tuple[WorkerFacts, ...]:
         """See DataPath."""
         connections = sum(self._gateway.facts().connections.values())
         uptime = self._monotonic() - self._started_at
-        return (WorkerFacts(1, os.getpid(), self.edition.version, connections, uptime, restarts=0),)
+        silence = self._gateway.silence
+        return (WorkerFacts(1, os.getpid(), self.edition.version, connections, uptime, restarts=0, silence=silence),)
 
     async def serve(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Open the doors and serve until cancelled. Raises PortTaken."""

@@ -9,6 +9,7 @@ from appliance.exchange.ledger import Ledger
 from appliance.exchange.limits import Limits
 from appliance.exchange.message import NOBODY, Peer
 from appliance.exchange.metadata_answers import MetadataAnswers
+from appliance.exchange.meters import ApiMeters, Metering
 from appliance.exchange.route import Route
 from appliance.exchange.topology import Knowledge
 
@@ -28,6 +29,8 @@ class Connection:
 
     metadata_answers: MetadataAnswers | None = None
     """Where all clients see the same of the cluster: what others have just been told. None: each asks for itself."""
+    meters: ApiMeters = field(default_factory=ApiMeters)
+    """Of the virtual cluster."""
 
     @property
     def shared_answers(self) -> MetadataAnswers | None:
@@ -35,7 +38,8 @@ class Connection:
         return self.metadata_answers if self.route.target.name == self.knowledge.cluster else None
 
     def __post_init__(self) -> None:
-        self.ledger = Ledger()
+        self.metering = Metering(self.meters)
+        self.ledger = Ledger(self.metering)
         self.expired = False
         """The client must authenticate again before anything else (KIP-368)."""
         self.reserved = False

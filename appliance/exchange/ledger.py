@@ -12,11 +12,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from appliance.exchange.meters import ApiMeters, Metering
 from appliance.wire.headers import is_known_write
 
 if TYPE_CHECKING:
     from appliance.exchange.interceptor import Interceptor
     from appliance.exchange.message import Question
+    from appliance.exchange.meters import Meter
 
 
 @dataclass(slots=True)
@@ -38,13 +40,19 @@ class Entry:
     """Gets the body of the response, where the gateway itself has asked: the client gets nothing."""
     shared: bytes = b""
     """Bytes that others are answered with too."""
+    meter: Meter | None = None
+    """What counts it, and the times by which it does: see Metering. None: nothing does."""
+    came: float = 0.0
+    left: float | None = None
+    began: float | None = None
 
 
 class Ledger:
     """The queue. `writes` is the number of requests in it that write and went upstream."""
 
-    def __init__(self) -> None:
+    def __init__(self, metering: Metering | None = None) -> None:
         self._entries: deque[Entry] = deque()
+        self.metering = metering or Metering(ApiMeters())
         self.writes = 0
 
     def __len__(self) -> int:
@@ -65,6 +73,8 @@ class Ledger:
         entry = self._entries.popleft()
         if entry.local is None and is_known_write(entry.api_key):
             self.writes -= 1
+        if entry.meter is not None:
+            self.metering.replying.append(entry)
 
     def take_local(self) -> list[bytes]:
         """Strike off and return the gateway's own answers that are due now, in order."""

@@ -13,8 +13,9 @@ from appliance.exchange.interceptor import AskAgain, Close, Delay, Replace, Repl
 from appliance.exchange.ledger import Entry
 from appliance.exchange.message import Question
 from appliance.exchange.retired import is_retired, refusal
-from appliance.exchange.step import Outgoing, Refused, Step, Then
+from appliance.exchange.step import NotAuthenticated, Outgoing, OverLimit, Refused, Step, Then
 from appliance.wire.apis import Api, name_of
+from appliance.wire.error_codes import errors_in
 from appliance.wire.errors import Malformed
 from appliance.wire.headers import (
     REQUEST_HEAD,
@@ -74,6 +75,9 @@ class Requests:
 
     def take(self, buffer: Buffer, start: int, end: int) -> Step:
         """Say what to do with the client's bytes `buffer[start:end]`. Raises Malformed."""
+        metering = self._connection.metering
+        if not self._within:
+            metering.came = metering.now
         step = self._take(buffer, start, end)
         self._within = step.end < end
         return step
@@ -108,7 +112,7 @@ class Requests:
                     return out.step(at, then, seconds=seconds)
                 continue
             entry = Entry(correlation_id, api_key, api_version, kind.responses, None, None, kind.response_whole)
-            if not self._enter_opaque(buffer, at, min(end, at + 4 + size), entry, kind):
+            if not self._enter_opaque(buffer, at, min(end, at + 4 + size), entry, kind, 4 + size):
                 return out.step(at)
             self._skip = 4 + size
 
@@ -131,26 +135,31 @@ class Requests:
             step.question = Question(*header[:4], bytes(buffer[header.body : frame_end]), connection.knowledge)
             return step
         if connection.expired:
-            raise Refused("the session is over and the client did not authenticate again (KIP-368)")
+            raise NotAuthenticated("the session is over and the client did not authenticate again (KIP-368)")
         return out.step(at, Then.YIELD) if connection.reserved else None
 
     def answer(self, question: Question, body: bytes) -> None:
         """Answer a request in the broker's place, when its turn comes."""
         local = response_frame(question.api_key, question.api_version, question.correlation_id, body)
-        self._connection.ledger.enter(
-            Entry(question.correlation_id, question.api_key, question.api_version, local=local)
-        )
+        entry = Entry(question.correlation_id, question.api_key, question.api_version, local=local)
+        self._connection.ledger.enter(entry)
+        size = _CLIENT_ID + len(question.client_id) + len(question.body)  # but for the header's tags
+        self._count_answered(entry, body, size)
 
-    def _enter_opaque(self, buffer: Buffer, at: int, end: int, entry: Entry, kind: Kind) -> bool:
-        """Take note of a request that passes as it comes; False where too little of it has come to tell what it
-        awaits."""
+    def _count_answered(self, entry: Entry, body: bytes, size: int) -> None:
+        self._connection.metering.answered_here(entry, size, errors_in(entry.api_key, entry.api_version, body))
+
+    def _enter_opaque(self, buffer: Buffer, at: int, end: int, entry: Entry, kind: Kind, size: int) -> bool:
+        """Take note of a request that passes as it comes, `size` bytes in all; False where too little of it has come
+        to tell what it awaits."""
         if entry.api_key == Api.PRODUCE:
             acks = self._acks(buffer, at, end, entry.api_version)
             if acks is None:
-                if end - at >= 4 + REQUEST_HEAD.unpack_from(buffer, at)[0]:
+                if end - at >= size:
                     raise Malformed("a Produce request ends before its acks")
                 return False
             if not acks:
+                self._connection.metering.unanswered(entry.api_key, size)
                 return True
         if entry.interceptors:
             its = self._connection
@@ -158,6 +167,7 @@ class Requests:
                 entry.api_key, entry.api_version, entry.correlation_id, its.client_id, b"", its.knowledge, its.peer
             )
         self._enter(entry, kind)
+        self._connection.metering.entered(entry, size)
         return True
 
     def _acks(self, buffer: Buffer, at: int, end: int, api_version: int) -> int | None:
@@ -184,7 +194,7 @@ class Requests:
 
     def _enter(self, entry: Entry, kind: Kind) -> None:
         if len(self._connection.ledger) >= self._connection.limits.in_flight:
-            raise Refused(
+            raise OverLimit(
                 f"more than {self._connection.limits.in_flight} requests without a response on one connection"
             )
         if kind.unreadable:
@@ -250,6 +260,7 @@ class Requests:
         head = response_head(question.api_key, question.api_version, question.correlation_id, len(body))
         entry = Entry(question.correlation_id, question.api_key, question.api_version, local=head, shared=body)
         self._enter(entry, kind)
+        self._connection.metering.answered_here(entry, end - at, [])
         return Then.ANSWER, 0.0
 
     def _taken_up(self, buffer: Buffer, at: int, end: int, kind: Kind) -> _InHand:
@@ -270,9 +281,12 @@ class Requests:
         """Answer in the broker's place, in turn; None: the request just vanishes."""
         out.put(at, [], end)
         if body is None:
+            self._connection.metering.unanswered(question.api_key, end - at)
             return Then.READ, 0.0
         local = response_frame(question.api_key, api_version, question.correlation_id, body)
-        self._enter(Entry(question.correlation_id, question.api_key, api_version, local=local), kind)
+        entry = Entry(question.correlation_id, question.api_key, api_version, local=local)
+        self._enter(entry, kind)
+        self._count_answered(entry, body, end - at)
         return Then.ANSWER, 0.0
 
     def _forward(self, buffer: Buffer, at: int, end: int, in_hand: _InHand, out: Outgoing) -> None:
@@ -286,6 +300,7 @@ class Requests:
             if acks is None:
                 raise Malformed("a Produce request ends before its acks")
             if not acks:
+                self._connection.metering.unanswered(question.api_key, end - at)
                 return
         kept = None
         kind = in_hand.kind
@@ -299,6 +314,7 @@ class Requests:
         entry = Entry(question.correlation_id, question.api_key, question.api_version, kind.responses, kept)
         entry.looked_into = kind.response_whole
         self._enter(entry, kind)
+        self._connection.metering.entered(entry, end - at)
 
 
 def _refusal(question: Question) -> bytes:

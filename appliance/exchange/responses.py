@@ -14,6 +14,7 @@ from appliance.exchange.step import Outgoing, Refused, Step, Then
 from appliance.exchange.streaming import PassingFetch
 from appliance.wire.apis import Api, name_of
 from appliance.wire.editing import spliced
+from appliance.wire.error_codes import errors_in
 from appliance.wire.errors import Malformed
 from appliance.wire.headers import RESPONSE_HEAD, SIZE, response_body
 from appliance.wire.walk import Buffer
@@ -23,6 +24,10 @@ _HELD = 64 * 1024
 blanked."""
 _STREAM_HEAD = 64
 """So much of a response that streams has to be there for its header to be read: Fetch's own fields alone are longer."""
+
+_BUSY = frozenset({Api.PRODUCE, Api.FETCH, Api.METADATA, Api.SHARE_FETCH, Api.SHARE_ACKNOWLEDGE})
+"""Their answers are walked only as far as the first node: the error codes of thousands of partitions are not worth
+another walk, unless somebody has had the answer decoded anyway."""
 
 
 @dataclass(slots=True)
@@ -78,6 +83,7 @@ class Responses:
                 return out.step(at)
             size, correlation_id = RESPONSE_HEAD.unpack_from(buffer, at)
             entry = self._expected(size, correlation_id)
+            self._connection.metering.began(entry, 4 + size)
             if not entry.looked_into:
                 self._skip = 4 + size
                 continue
@@ -142,8 +148,8 @@ class Responses:
         in_hand, self._in_hand = self._in_hand or _InHand(), None
         original = memoryview(buffer)[body_at:end]
         while entry.question is not None and in_hand.turn < len(entry.interceptors):
-            body: Buffer = original if in_hand.body is None else in_hand.body
-            verdict = entry.interceptors[in_hand.turn].on_response(Answer(entry.question, body))
+            seen: Buffer = original if in_hand.body is None else in_hand.body
+            verdict = entry.interceptors[in_hand.turn].on_response(Answer(entry.question, seen))
             in_hand.turn += 1
             match verdict:
                 case Delay(seconds):
@@ -153,7 +159,10 @@ class Responses:
                     in_hand.body = replaced
                 case Close(reason):
                     raise Refused(reason)
-        rewritten = self._rewritten(entry, original if in_hand.body is None else in_hand.body, out)
+        body: Buffer = original if in_hand.body is None else in_hand.body
+        if entry.meter is not None and (entry.interceptors or entry.api_key not in _BUSY):
+            entry.meter.count_errors(errors_in(entry.api_key, entry.api_version, body))
+        rewritten = self._rewritten(entry, body, out)
         changed = in_hand.body if rewritten is None else rewritten
         if changed is not None:
             head = (body_at - at - 4 + len(changed)).to_bytes(4, "big") + bytes(buffer[at + 4 : body_at])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum, auto
+from typing import ClassVar
 
 from appliance.exchange.message import Question
 from appliance.wire.errors import Malformed
@@ -45,6 +46,27 @@ class Step:
 
 class Refused(Malformed):
     """The connection must be closed: not because its bytes are malformed, but because somebody said so."""
+
+    reason: ClassVar[str] = "policy"
+    """In one word, for counting."""
+
+
+class OverLimit(Refused):
+    """It is more, or lasts longer, than a limit allows."""
+
+    reason = "limit"
+
+
+class NotSecured(Refused):
+    """It does not get through the TLS handshake, or asks for a host name that nobody has."""
+
+    reason = "tls"
+
+
+class NotAuthenticated(Refused):
+    """Nobody knows whose it is, or nobody knows any more."""
+
+    reason = "authentication"
 
 
 class Outgoing:

@@ -11,6 +11,7 @@ import trio
 from appliance.control.armoury import KEPT_AFTER_THE_END, FaultCounts
 from appliance.control.datapath import ClusterView, WorkerFacts
 from appliance.control.edition import Edition
+from appliance.exchange.measures import Measures, merged
 from appliance.exchange.route import Target
 from appliance.fleet.member import Member
 from appliance.fleet.merging import merged_counts, merged_facts
@@ -41,6 +42,8 @@ class Fleet:
         self._ordinals: dict[int, SharedOrdinal] = {}
         self._left_behind: dict[int, FaultCounts] = {}
         """What dead workers had counted, by arming."""
+        self._measured_before = Measures()
+        """By workers that are dead."""
         self._numbers = itertools.count(1)
         self._moved: dict[int, Moved] = {}
         self._news = trio.Event()
@@ -65,10 +68,18 @@ class Fleet:
 
     async def refresh(self) -> None:
         """See DataPath."""
+        await self._ask(measures=False)
+
+    async def measures(self) -> Measures:
+        """See DataPath. Of a worker that was killed, what it counted since it was last asked is not known."""
+        await self._ask(measures=True)
+        return merged([self._measured_before, *(each.measures for each in self.alive)])
+
+    async def _ask(self, *, measures: bool) -> None:
         number = next(self._numbers)
         asked = [each for each in self.alive if each.report is not None]
         for member in asked:
-            member.tell(Ask(number=number))
+            member.tell(Ask(number=number, measures=measures))
         with trio.move_on_after(REFRESH_SECONDS):
             while any(each.alive and each.report is not None and each.report.answers < number for each in asked):
                 await self._news.wait()
@@ -130,6 +141,7 @@ class Fleet:
     def lose(self, member: Member) -> None:
         """Note that a worker is dead."""
         member.alive = False
+        self._measured_before = merged([self._measured_before, member.measures.without_gauges()])
         for arming, counts in member.counts.items():
             before = self._left_behind.get(arming, FaultCounts())
             self._left_behind[arming] = merged_counts([before, counts])

@@ -11,6 +11,7 @@ import trio
 from appliance.control.armoury import FaultCounts
 from appliance.control.datapath import WorkerFacts
 from appliance.control.edition import Edition
+from appliance.exchange.measures import Measures
 from appliance.fleet.link import Link
 from appliance.fleet.messages import Adopt, Begin, Count, Order, Report, Word, encoded, word_from
 from appliance.fleet.ordinals import SharedOrdinal
@@ -28,6 +29,8 @@ class Member:
         self.sent = 0
         """Version of the last edition that it was sent; 0: none, it will be sent the newest."""
         self.report: Report | None = None
+        self.measures = Measures()
+        """As it last told them."""
         self.counts: dict[int, FaultCounts] = {}
         """What its faults have counted, by arming."""
         self.reported_at: float | None = None
@@ -63,6 +66,7 @@ class Member:
         """Take in what it reports."""
         self.report = report
         self.counts |= report.faults
+        self.measures = report.measures or self.measures
         if self.reported_at is None:
             self.reported_at = now
 
@@ -77,7 +81,10 @@ class Member:
             return WorkerFacts(self.number, None, 0, 0, 0.0, self.restarts)
         connections = self.report.facts.counted().total() if self.report is not None else 0
         uptime = now - self._started_at
-        return WorkerFacts(self.number, self.process.pid, self.edition, connections, uptime, self.restarts)
+        silence = max(float(self.silent), self.report.silence if self.report is not None else 0.0)
+        return WorkerFacts(
+            self.number, self.process.pid, self.edition, connections, uptime, self.restarts, silence=silence
+        )
 
     async def speak(self) -> None:
         """Send what there is to send, until cancelled or the worker is gone."""

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from appliance.control.armoury import FaultCounts
 from appliance.control.edition import Edition
+from appliance.exchange.measures import Measures
 from appliance.fleet.errors import LinkBroken
 from appliance.gateway.server import GatewayFacts
 from appliance.policies.positions.hold_fetch import Held
@@ -53,6 +54,8 @@ class Ask(_Message):
 
     kind: Literal["ask"] = "ask"
     number: int
+    measures: bool = False
+    """With what has been measured: it is too much to be told twice a second."""
 
 
 class Move(_Message):
@@ -148,6 +151,10 @@ class Report(_Message):
     """What has changed since the last report, by arming."""
     answers: int = 0
     """The latest Ask that was heard."""
+    silence: float = 0.0
+    """Seconds since the data path has last shown that it turns."""
+    measures: Measures | None = None
+    """Where it was asked for."""
 
 
 class Moved(_Message):

@@ -1,6 +1,6 @@
 """A worker: a gateway that serves by the editions that come over its link.
 
-    python -m appliance.fleet.worker [--verbose] [--drain SECONDS] LINK NUMBER SUPERVISOR
+    python -m appliance.fleet.worker [--verbose] [--log-format text|json] [--drain SECONDS] LINK NUMBER SUPERVISOR
 
 LINK is the descriptor of its end of the link, SUPERVISOR the pid of whoever has the other. It ends when it is told to
 drain, by SIGTERM as if it had been told, and when the link breaks: its supervisor is dead, and nobody could steer it.
@@ -47,6 +47,7 @@ from appliance.fleet.ordinals import SharedOrdinal
 from appliance.fleet.process import end_with
 from appliance.gateway.errors import ClusterUnreachable, GatewayError
 from appliance.gateway.feed import SnapshotFeed
+from appliance.gateway.logs import LogFormat, write_logs
 from appliance.gateway.server import Gateway
 from appliance.policies.positions.members import News
 from appliance.policies.positions.positions import Positions
@@ -81,7 +82,8 @@ class Worker:
             positions=lambda name: Positions(trio.current_time, partial(self._hear, name)),
         )
         self._news: dict[str, list[News]] = {}
-        self._served = OneProcess(Gateway(feed), feed, self._maker, trio.current_time)
+        self._gateway = Gateway(feed)
+        self._served = OneProcess(self._gateway, feed, self._maker, trio.current_time)
         self._heard = 0
         self._told: dict[int, FaultCounts] = {}
         self._lapses: dict[int, float] = {}
@@ -120,9 +122,9 @@ class Worker:
                 raise LinkBroken("expected one Begin, found another")
             case Adopt(edition=edition):
                 await self._adopt(edition, nursery)
-            case Ask(number=number):
+            case Ask(number=number, measures=measures):
                 self._heard = number
-                self._report()
+                self._report(measures=measures)
             case Tidings(news=news):
                 for name, its in news.items():
                     self._maker.take(name, its)
@@ -196,7 +198,7 @@ class Worker:
             self._say(Tidings(news={name: tuple(its) for name, its in self._news.items()}))
             self._news = {}
 
-    def _report(self) -> None:
+    def _report(self, *, measures: bool = False) -> None:
         served, counts = self._served, self._armoury.counts()
         news = {arming: each for arming, each in counts.items() if each != self._told.get(arming)}
         self._told = counts
@@ -210,6 +212,8 @@ class Worker:
                 },
                 faults=news,
                 answers=self._heard,
+                silence=self._gateway.silence,
+                measures=self._gateway.measures() if measures else None,
             )
         )
 
@@ -261,15 +265,13 @@ def main() -> int:
     """Run a worker as the arguments say; return its exit status."""
     parser = argparse.ArgumentParser(prog="appliance.fleet.worker", description="A worker; `tidegate serve` starts it.")
     parser.add_argument("--verbose", action="store_true")
+    parser.add_argument("--log-format", type=LogFormat, default=LogFormat.TEXT)
     parser.add_argument("--drain", type=float, default=10.0)
     parser.add_argument("link", type=int)
     parser.add_argument("number", type=int)
     parser.add_argument("supervisor", type=int)
     options = parser.parse_args()
-    logging.basicConfig(
-        level=logging.DEBUG if options.verbose else logging.INFO,
-        format=f"%(asctime)s %(levelname)-7s worker {options.number}: %(message)s",
-    )
+    write_logs(options.log_format, verbose=options.verbose, worker=options.number)
     if not end_with(options.supervisor):
         return 1
     return trio.run(_serve, socket.socket(fileno=options.link), options.drain)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from appliance.exchange.step import Refused
+from appliance.exchange.step import OverLimit
 from appliance.resources.limits import LimitsSpec
 
 
@@ -27,10 +27,10 @@ class Admission:
     def enter(self, limits: LimitsSpec, address: str) -> None:
         """Count a connection from this address. Raises Refused, and then counts nothing."""
         if self.connections >= limits.connections:
-            raise Refused(f"more than {limits.connections} connections to this listener (limits.connections)")
+            raise OverLimit(f"more than {limits.connections} connections to this listener (limits.connections)")
         most = limits.connections_per_address
         if most is not None and self._addresses[address] >= most:
-            raise Refused(f"more than {most} connections from {address} (limits.connections_per_address)")
+            raise OverLimit(f"more than {most} connections from {address} (limits.connections_per_address)")
         self.connections += 1
         self._addresses[address] += 1
 
@@ -43,7 +43,7 @@ class Admission:
         """Count a connection as this principal's. Raises Refused, and then counts nothing."""
         most = limits.connections_per_principal
         if most is not None and self._principals[principal] >= most:
-            raise Refused(f"more than {most} connections of {principal} (limits.connections_per_principal)")
+            raise OverLimit(f"more than {most} connections of {principal} (limits.connections_per_principal)")
         self._principals[principal] += 1
 
     def forget(self, principal: str) -> None:

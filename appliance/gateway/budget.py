@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from appliance.exchange.step import Refused
+from appliance.exchange.step import OverLimit
 
 Evict = Callable[[str], None]
 """Ends the connection for this reason; called at most once per claim, and never from within its own `claim`."""
@@ -28,7 +28,9 @@ class Budget:
         there is no room."""
         before, since, _ = self._claims.get(holder, (0, now, evict))
         if size > self.limit:
-            raise Refused(f"a message of {size} bytes is over the limit of {self.limit} for all connections (buffered)")
+            raise OverLimit(
+                f"a message of {size} bytes is over the limit of {self.limit} for all connections (buffered)"
+            )
         for other in list(self._claims):
             if self.held - before + size <= self.limit:
                 break

@@ -10,6 +10,7 @@ import trio
 
 from appliance.gateway.audit import audit
 from appliance.gateway.key_sets import fetched
+from appliance.gateway.tallies import Tallies
 from appliance.identity.conversation import Conversation
 from appliance.identity.steps import Accepted, Failed, Reply, Step, WantKeys, Work
 
@@ -30,8 +31,9 @@ class Logins:
     """What the logins of a process share: few threads for what is slow, so that a storm of clients that reconnect
     leaves the cores to those that are there. `wall` gives Unix time in seconds."""
 
-    def __init__(self, wall: Callable[[], float], threads: int = 2) -> None:
+    def __init__(self, wall: Callable[[], float], tallies: Tallies, threads: int = 2) -> None:
         self.wall = wall
+        self.tallies = tallies
         self._limiter = trio.CapacityLimiter(threads)
 
     async def request(
@@ -58,6 +60,7 @@ class Logins:
                 case Accepted():
                     event = "reauthenticated" if step.reauthenticated else "authenticated"
                     audit(event, **who, principal=str(step.principal), mechanism=step.principal.mechanism)
+                    self.tallies.authenticated(who, step.principal.mechanism, "accepted")
                     return Outcome(step.body)
                 case Failed():
                     audit(
@@ -67,5 +70,6 @@ class Logins:
                         claimed=step.claimed,
                         reason=step.reason,
                     )
+                    self.tallies.authenticated(who, step.mechanism, "refused")
                     await trio.sleep(step.hold)
                     return Outcome(step.body, step.close)

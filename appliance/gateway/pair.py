@@ -17,7 +17,7 @@ import trio
 from appliance.exchange.exchange import Exchange
 from appliance.exchange.message import Question
 from appliance.exchange.route import Route
-from appliance.exchange.step import Refused, Step, Then
+from appliance.exchange.step import NotAuthenticated, OverLimit, Step, Then
 from appliance.gateway.buffers import Memory, Reading
 from appliance.gateway.channel import Channel
 from appliance.gateway.feed import SnapshotFeed
@@ -142,7 +142,7 @@ class Pair:
     def _handler(self, side: _Side) -> Callable[[int], None]:
         def ready(events: int) -> None:
             try:
-                self.active_at = self._reactor.now
+                self.active_at = self.exchange.metering.now = self._reactor.now
                 side.ready(events)
                 self._settle()
             except Exception as error:  # noqa: BLE001 - of this connection, not of the reactor's: `run` raises it
@@ -154,6 +154,7 @@ class Pair:
         """Let a pump move outside of the reactor's round."""
         if self._ended.is_set():
             return
+        self.exchange.metering.now = self._reactor.clock()
         try:
             move()
             self._settle()
@@ -161,7 +162,12 @@ class Pair:
             self._end(error)
 
     def _settle(self) -> None:
-        """Have both sides watched for what they want now."""
+        """Note what has left, and have both sides watched for what they want now."""
+        metering = self.exchange.metering
+        if metering.sending and not self._upstream.outlet.blocked:
+            metering.requests_left(self._reactor.clock(), whole=self.exchange.between_requests)
+        if metering.replying and not self._client.outlet.blocked:
+            metering.responses_left(self._reactor.clock())
         if self._client_ended and not len(self.exchange.ledger) and not self._client.outlet.blocked:
             self._end()
             return
@@ -174,7 +180,7 @@ class Pair:
     def _evict(self, reason: str) -> None:
         """End it for somebody else's sake: from within another pair's move, or the gateway's own."""
         if not self._ended.is_set():
-            self._end(Refused(reason))
+            self._end(OverLimit(reason))
 
     def _end(self, failure: Exception | None = None) -> None:
         self._failure = self._failure or failure
@@ -227,7 +233,7 @@ class Pair:
                 if answers:
                     self._client.outlet.send(answers, _nothing)
             if outcome.close:
-                raise Refused("the client did not authenticate again")
+                raise NotAuthenticated("the client did not authenticate again")
 
         self._guarded(answer)
 

@@ -41,10 +41,8 @@ class Reactor:
         self.now = self.clock()
         """When the events now being handled were found; the data path's clock, good to what one round takes."""
 
-    @staticmethod
-    def clock() -> float:
-        """Return the time now, in seconds of the monotonic clock."""
-        return time.monotonic()
+    clock = staticmethod(time.monotonic)
+    """Returns the time now, in seconds of the monotonic clock."""
 
     def watch(self, fd: int, events: int, handler: Handler) -> None:
         """Call `handler` when one of these events, or BROKEN, has come for this descriptor."""

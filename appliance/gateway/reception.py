@@ -13,7 +13,7 @@ from typing import Any
 import trio
 
 from appliance.exchange import versions
-from appliance.exchange.step import Refused
+from appliance.exchange.step import NotAuthenticated, NotSecured, OverLimit
 from appliance.gateway.admission import Admission
 from appliance.gateway.audit import audit
 from appliance.gateway.certificates import Certificates
@@ -64,7 +64,7 @@ class Reception:
         with trio.move_on_after(seconds) as limit:
             await self._receive(session, doors)
         if limit.cancelled_caught:
-            raise Refused(f"the client was not known after {seconds:g} s (limits.unauthenticated)")
+            raise OverLimit(f"the client was not known after {seconds:g} s (limits.unauthenticated)")
 
     async def _receive(self, session: Session, doors: Sequence[Door]) -> None:
         if session.door.spec.proxy_protocol == "required":
@@ -98,7 +98,7 @@ class Reception:
                 return
         known = ", ".join(f"{door.spec.sni.bootstrap}, {door.spec.sni.broker}" for door in doors if door.spec.sni)
         found = "no host name" if name is None else ascii(name[:253])
-        raise Refused(f"expected one of the host names {known} in the TLS handshake, found {found}")
+        raise NotSecured(f"expected one of the host names {known} in the TLS handshake, found {found}")
 
     async def _secure(self, session: Session) -> None:
         tls = session.door.spec.tls
@@ -110,7 +110,7 @@ class Reception:
         try:
             await shake_hands(sock)
         except ssl.SSLError as error:
-            raise Refused(f"the TLS handshake failed: {_in_words(error)}") from error
+            raise NotSecured(f"the TLS handshake failed: {_in_words(error)}") from error
         session.channel = TlsChannel(sock)
         session.certificate = sock.getpeercert(binary_form=True)
 
@@ -148,8 +148,10 @@ class Reception:
             session.principal = CertificateMapping(tls).principal_of(session.certificate, policy)
         except CertificateError as error:
             audit("authentication failed", **who, mechanism="TLS", reason=str(error))
-            raise Refused(str(error)) from error
+            self._logins.tallies.authenticated(who, "TLS", "refused")
+            raise NotAuthenticated(str(error)) from error
         audit("authenticated", **who, principal=str(session.principal), mechanism="TLS")
+        self._logins.tallies.authenticated(who, "TLS", "accepted")
 
     def _policy(self, door: Door) -> IdentityPolicy:
         """Return who may come in now; for a listener that is gone, who might before."""

@@ -17,10 +17,12 @@ import trio
 from appliance.exchange.exchange import Exchange
 from appliance.exchange.interceptor import Outage
 from appliance.exchange.limits import Limits
+from appliance.exchange.measures import Labels, Measures, merged
 from appliance.exchange.message import NOBODY, Peer, Question
 from appliance.exchange.metadata_answers import MetadataAnswers
+from appliance.exchange.meters import Meters
 from appliance.exchange.route import Route, Target
-from appliance.exchange.step import Refused
+from appliance.exchange.step import NotAuthenticated, Refused
 from appliance.exchange.topology import HostPort, Knowledge
 from appliance.gateway.admission import Admission
 from appliance.gateway.audit import audit
@@ -34,6 +36,7 @@ from appliance.gateway.discovery import Discovery
 from appliance.gateway.doors import Doors
 from appliance.gateway.errors import ClusterUnreachable, GatewayError, PortTaken
 from appliance.gateway.feed import SnapshotFeed
+from appliance.gateway.heartbeat import Heartbeat
 from appliance.gateway.login import Logins, Outcome
 from appliance.gateway.pair import Pair
 from appliance.gateway.reactor import Reactor
@@ -43,6 +46,7 @@ from appliance.gateway.secrets import Secrets
 from appliance.gateway.session import Session
 from appliance.gateway.snapshot import Door, Snapshot
 from appliance.gateway.suffering import suffer
+from appliance.gateway.tallies import Tallies
 from appliance.identity.policy import ANONYMOUS, why_invalid
 from appliance.wire.errors import Malformed
 
@@ -93,11 +97,14 @@ class Gateway:
         self._response_buffers = Buffers(RESPONSE_BYTES)
         self._listeners: dict[str, _Listener] = {}
         self._reactor = Reactor()
+        self._heartbeat = Heartbeat(self._reactor)
         secrets = Secrets()
         self._certificates = Certificates(secrets)
         self._dialer = Dialer(self._certificates, Credentials(secrets, wall))
         self._discovery = Discovery(self._dialer)
-        self._logins = Logins(wall)
+        self._meters = Meters()
+        self._tallies = Tallies()
+        self._logins = Logins(wall, self._tallies)
         self._reception = Reception(
             self._certificates,
             self._logins,
@@ -121,6 +128,7 @@ class Gateway:
     async def _serve(self, task_status: trio.TaskStatus[None]) -> None:
         async with trio.open_nursery() as nursery:
             await nursery.start(self._reactor.run)
+            await nursery.start(self._heartbeat.run)
             self._doors = Doors(nursery, self._serve_client, self._pause_before_next)
             snapshot = self._feed.current
             for door in snapshot.doors:
@@ -235,15 +243,18 @@ class Gateway:
                 self._listener(session.door).admission.enter(session.door.spec.limits, session.address)
                 session.counted = True
                 await self._reception.receive(session, doors)
+                self._tallies.accepted(session.door)
                 await self._connect_and_pump(session)
             outage = self._outage(session)
             if session.ending == "outage" and outage is not None:
                 await suffer(session, outage, self._feed, lambda: self._outage(session) is not None)
         except (Malformed, GatewayError) as error:
+            self._tallies.refused(session.door, error)
             log.warning("%s: %s", session.described(), error)
         except OSError as error:
             log.debug("%s: %s", session.described(), error)
-        except Exception:
+        except Exception as error:
+            self._tallies.refused(session.door, error)
             log.exception("%s: closed by an error of the gateway's own", session.described())
         finally:
             self._discard(session)
@@ -278,8 +289,10 @@ class Gateway:
         assert session.channel is not None
         limits = Limits(frame=asked.frame, in_flight=asked.in_flight)
         advertise = session.door.spec.advertised
-        asks = conversation is not None
-        session.exchange = Exchange(route, knowledge, advertise, limits, _peer_of(session.peer), asks=asks)
+        asks, meters = conversation is not None, self._meters.of(route.name)
+        session.exchange = Exchange(
+            route, knowledge, advertise, limits, _peer_of(session.peer), asks=asks, meters=meters
+        )
         session.exchange.metadata_answers = self._shared_answers(session, route.target)
         session.pair = Pair(
             session.channel,
@@ -309,7 +322,7 @@ class Gateway:
         )
         self._note_expiry(session)
         if session.conversation.bare_tokens:
-            raise Refused("SaslHandshake v0 cannot authenticate again: its tokens have no header (KIP-368)")
+            raise NotAuthenticated("SaslHandshake v0 cannot authenticate again: its tokens have no header (KIP-368)")
         return outcome
 
     def _note_expiry(self, session: Session) -> None:
@@ -372,6 +385,25 @@ class Gateway:
             dict(self._discovery.failures),
             tuple(self._doors.addresses if self._doors else ()),
         )
+
+    @property
+    def silence(self) -> float:
+        """Seconds since the data path has last shown that it turns."""
+        return self._heartbeat.silence
+
+    def measures(self) -> Measures:
+        """Return what has been counted since the start, and what is in hand right now."""
+        connections: Counter[Labels] = Counter()
+        in_flight: Counter[Labels] = Counter()
+        for session in self._sessions:
+            connections[session.door.name, session.door.virtual_cluster] += 1
+            in_flight[(session.door.virtual_cluster,)] += len(session.exchange.ledger) if session.exchange else 0
+        now = Measures(
+            open=tuple(connections.items()),
+            in_flight=tuple(in_flight.items()),
+            buffered=tuple(((name,), each.memory.budget.held) for name, each in self._listeners.items()),
+        )
+        return merged([self._meters.readings(), self._tallies.readings(), now])
 
     def writes_in_flight(self, virtual_cluster: str) -> int:
         """Return how many writes of this virtual cluster went upstream and have no answer yet."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from appliance.exchange.step import Refused
+from appliance.exchange.step import NotAuthenticated
 from appliance.gateway.channel import Channel, receive_exactly, send_all
 from appliance.gateway.login import Logins, Outcome
 from appliance.identity.conversation import MAX_TOKEN, Conversation
@@ -49,13 +49,13 @@ async def welcome(
                     conversation, header.api_key, header.api_version, body, who={**who, "client_id": client_id or None}
                 )
             else:
-                raise Refused(f"expected the client to authenticate first, found {name_of(header.api_key)}")
+                raise NotAuthenticated(f"expected the client to authenticate first, found {name_of(header.api_key)}")
             if outcome.body is not None:
                 await send_all(
                     channel, [response_frame(header.api_key, answered_in, header.correlation_id, outcome.body)]
                 )
         if outcome.close:
-            raise Refused("the client did not authenticate")
+            raise NotAuthenticated("the client did not authenticate")
     return client_id
 
 
@@ -67,4 +67,4 @@ async def _frame(channel: Channel) -> bytes:
             raise Malformed(odd_frame(head + bytes(1), 0, _LONGEST))
         return head + await receive_exactly(channel, size)
     except EOFError:
-        raise Refused("the client closed its connection before it authenticated") from None
+        raise NotAuthenticated("the client closed its connection before it authenticated") from None

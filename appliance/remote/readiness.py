@@ -26,4 +26,6 @@ class Readiness(BaseModel):
     """URL of the control API, if there is one."""
     token_file: Path | None
     """Where the API's token is; None: in the environment."""
+    metrics: str | None = None
+    """URL of the metrics that need no token, where they have a port of their own."""
     listeners: list[OpenListener]

@@ -21,6 +21,7 @@ from appliance.control.plane import ControlPlane
 from appliance.control.snapshots import SnapshotMaker, StandardInterceptors
 from appliance.control.statedir import StateDir
 from appliance.control.switchover import Clocks
+from appliance.exchange.measures import Measures
 from appliance.exchange.route import Target
 from appliance.gateway.client import AclEntry, ClusterFacts, Group, KeyValue, OpenTransaction
 from appliance.gateway.errors import ClusterUnreachable
@@ -210,6 +211,7 @@ class World:
     move_error: Exception | None = None
     standard: StandardInterceptors = lambda spec: ()  # noqa: ARG005
     editions: list[Edition] = field(default_factory=list)
+    measured: Measures = field(default_factory=Measures)
     withheld: bool = False
     """Editions do not come into effect."""
 
@@ -241,6 +243,10 @@ class World:
 
     def fault_counts(self, arming: int) -> FaultCounts:
         return self._maker.armoury.counts_of(arming)
+
+    async def measures(self) -> Measures:
+        await trio.lowlevel.checkpoint()
+        return self.measured
 
     def workers(self) -> tuple[WorkerFacts, ...]:
         return (WorkerFacts(1, 4711, len(self.editions), 3, uptime=60.0, restarts=0),)
