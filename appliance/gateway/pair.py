@@ -179,11 +179,12 @@ class Pair:
 
     def _evict(self, reason: str) -> None:
         """End it for somebody else's sake: from within another pair's move, or the gateway's own."""
-        if not self._ended.is_set():
-            self._end(OverLimit(reason))
+        self._end(OverLimit(reason))
 
     def _end(self, failure: Exception | None = None) -> None:
         self._failure = self._failure or failure
+        if self._ended.is_set():
+            return
         self._ended.set()
         self._client.pump.listening = self._upstream.pump.listening = False
         for side in (self._client, self._upstream):
