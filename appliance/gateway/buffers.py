@@ -7,6 +7,7 @@ whole beyond a shared buffer is claimed from a budget.
 
 from __future__ import annotations
 
+import mmap
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -31,7 +32,7 @@ class Buffers:
 
     def lease(self) -> memoryview:
         """Return a writable buffer with anything in it."""
-        return self._spare.pop() if self._spare else memoryview(bytearray(self.size))
+        return self._spare.pop() if self._spare else _memory(self.size)
 
     def give_back(self, buffer: memoryview) -> None:
         """Take back a buffer, of which nobody has a part any more; one of another size is let go."""
@@ -60,27 +61,27 @@ class Reading:
 
         Raises Refused where the budget has no room for them.
         """
-        if self._buffer is None:
-            self._take_up()
-        assert self._buffer is not None
+        buffer = self.buffer
         held = self.end - self.start
         wanted = max(need, held + 1)
-        if self.start and (not held or len(self._buffer) - self.start < wanted):
-            self._buffer[:held] = self._buffer[self.start : self.end]
+        if self.start and (not held or len(buffer) - self.start < wanted):
+            buffer[:held] = buffer[self.start : self.end]
             self.start, self.end = 0, held
-        if len(self._buffer) < wanted:
+        if len(buffer) < wanted:
             # Only for a message that somebody wants whole: grown to its size if that is known, else by doubling.
-            size = need or 2 * len(self._buffer)
+            size = need or 2 * len(buffer)
             self._budget.claim(self, size, self._clock(), self._evict)
-            larger = memoryview(bytearray(size))
-            larger[:held] = self._buffer[:held]
-            self._pool.give_back(self._buffer)
-            self._buffer = larger
-        return self._buffer[self.end :]
+            larger = _memory(size)
+            larger[:held] = buffer[:held]
+            self._pool.give_back(buffer)
+            self._buffer = buffer = larger
+        return buffer[self.end :]
 
     @property
     def buffer(self) -> memoryview:
-        """The buffer in hand."""
+        """The buffer in hand, with what was put aside."""
+        if self._buffer is None:
+            self._take_up()
         assert self._buffer is not None
         return self._buffer
 
@@ -105,8 +106,9 @@ class Reading:
             smaller[:held] = buffer[self.start : self.end]
             self._let_go()
             self._buffer, self.end = smaller, held
-        if need:
-            self._budget.claim(self, max(need, self._pool.size), self._clock(), self._evict)
+            buffer = smaller
+        if need or len(buffer) != self._pool.size:
+            self._budget.claim(self, max(need, len(buffer)), self._clock(), self._evict)
 
     def release(self) -> None:
         """Let go of the buffer and what is in it."""
@@ -125,6 +127,12 @@ class Reading:
             self._pool.give_back(self._buffer)
             self._buffer = None
         self.start = self.end = 0
+
+
+def _memory(size: int) -> memoryview:
+    """Return memory that is not there before it is written to: a bytearray would be wiped, and so taken, as a whole, by
+    whoever only announces a large message."""
+    return memoryview(mmap.mmap(-1, size))
 
 
 @dataclass(frozen=True)

@@ -92,7 +92,7 @@ class Pump:
             self._reading.used(step.end, step.need)
             self.listening = True
             return False
-        self._reading.start = step.end
+        self._reading.used(step.end)
         if self._pause(step):
             return True
         self._step, self.listening = step, False
