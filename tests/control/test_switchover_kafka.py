@@ -42,6 +42,15 @@ def start(gateway: GatewayOnALab, **asked: object) -> SwitchoverAnswer:
     return gateway.ask(lambda api: api.start_switchover("orders", "standby", **asked))  # type: ignore[arg-type]
 
 
+def until_the_lag_is_known(gateway: GatewayOnALab) -> None:
+    """Wait until MirrorMaker has carried everything over, and said so."""
+    while True:
+        start(gateway, dry_run=True)
+        plan = gateway.wait(lambda each: each.over).plan
+        if plan is not None and plan.lag == 0:
+            return
+
+
 @pytest.mark.parametrize("step", STEPS[:-1])
 def test_the_gateway_is_killed_in_a_step(lab: BlockingLab, gateway: GatewayOnALab, topic: str, step: State):
     writer = Writer(gateway.bootstrap, topic)
@@ -90,6 +99,7 @@ def test_mirrormaker_is_killed_in_the_drain(lab: BlockingLab, gateway: GatewayOn
     writer = Writer(gateway.bootstrap, topic)
     writer.send(100)
     writer.flush()
+    until_the_lag_is_known(gateway)
     start(gateway, hold=2.0, refuse=3.0, pause_before=["fence"])
     gateway.wait(lambda each: each.paused_before == "fence")
     lab.stop_replication(kill=True)
