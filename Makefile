@@ -12,10 +12,10 @@ STAMP    := .venv/.installed
 
 .DEFAULT_GOAL := help
 
-.PHONY: help setup lock lint format test drill bench clients soak fuzz clean
+.PHONY: help setup lock lint format test test-long drill bench clients soak fuzz clean
 
 help: ## list what can be made
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
 
 setup: $(STAMP) ## make .venv with all that the project needs
 
@@ -43,6 +43,9 @@ format: $(STAMP) ## let ruff mend what it can
 
 test: $(STAMP) ## all tests, real Kafka included
 	$(BIN)/pytest $(PYTEST)
+
+test-long: $(STAMP) ## what takes long: more drills, a kill in every step, a small soak
+	$(BIN)/pytest -m long $(PYTEST)
 
 drill: $(STAMP) ## run SCENARIO=... on LAB=auto|apache|embedded|docker, with WORKERS=N
 	$(BIN)/tidegate drill run $(SCENARIO) --lab $(LAB) --out $(OUT) --workers $(WORKERS)

@@ -247,6 +247,7 @@ def test_certificate_is_for_the_loopback_and_its_key_for_nobody_else(tmp_path: P
     assert made.key.stat().st_mode & 0o077 == 0
 
 
+@pytest.mark.long
 @pytest.mark.kafka
 @pytest.mark.timeout(600)  # JVMs start on machines of all kinds
 def test_whole_benchmark_runs_in_small():

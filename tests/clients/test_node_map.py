@@ -121,6 +121,7 @@ def _elect(admin: AdminClient, partitions: list[TopicPartition]) -> None:
         return  # not in sync yet: asked again
 
 
+@pytest.mark.long
 async def test_clients_go_on_while_brokers_are_added_moved_renumbered_and_removed(tools: Tools, tmp_path: Path):
     java = Java(await trio.to_thread.run_sync(obtain_jars, read_lock(), lambda _: None))
     async with changing_cluster(tmp_path / "kafka", java) as cluster, gateway_before(cluster, tmp_path) as gateway:

@@ -61,7 +61,7 @@ def wait_ready(gateway: GatewayOnALab) -> None:
     wait_until(ready, lambda: f"{policy(gateway)}\n{gateway.log}")
 
 
-@pytest.mark.parametrize("loss", ["outage", "stopped"])
+@pytest.mark.parametrize("loss", ["outage", pytest.param("stopped", marks=pytest.mark.long)])
 def test_a_lost_cluster_is_left_by_itself(lab: BlockingLab, gateway: GatewayOnALab, topic: str, loss: str):
     writer = Writer(gateway.bootstrap, topic)
     writer.send(100)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -51,7 +51,11 @@ def until_the_lag_is_known(gateway: GatewayOnALab) -> None:
             return
 
 
-@pytest.mark.parametrize("step", STEPS[:-1])
+def _mostly_long(steps: Iterable[State], short: State) -> list[object]:
+    return [step if step == short else pytest.param(step, marks=pytest.mark.long) for step in steps]
+
+
+@pytest.mark.parametrize("step", _mostly_long(STEPS[:-1], "drain"))
 def test_the_gateway_is_killed_in_a_step(lab: BlockingLab, gateway: GatewayOnALab, topic: str, step: State):
     writer = Writer(gateway.bootstrap, topic)
     writer.send(100)
@@ -95,6 +99,7 @@ def test_it_goes_through_without_being_killed(lab: BlockingLab, gateway: Gateway
     assert over.plan.problems == []
 
 
+@pytest.mark.long
 def test_mirrormaker_is_killed_in_the_drain(lab: BlockingLab, gateway: GatewayOnALab, topic: str):
     writer = Writer(gateway.bootstrap, topic)
     writer.send(100)
@@ -115,7 +120,7 @@ def test_mirrormaker_is_killed_in_the_drain(lab: BlockingLab, gateway: GatewayOn
     assert set(writer.acknowledged) <= set(values_in(lab.clusters["primary"], topic))
 
 
-@pytest.mark.parametrize("step", ["drain", "groups"])
+@pytest.mark.parametrize("step", _mostly_long(["drain", "groups"], "drain"))
 def test_the_standby_is_killed_in_the_drain(lab: BlockingLab, gateway: GatewayOnALab, topic: str, step: State):
     writer = Writer(gateway.bootstrap, topic)
     writer.send(100)
@@ -154,6 +159,7 @@ def test_a_log_that_ends_in_markers_and_an_open_transaction(lab: BlockingLab, ga
     assert values_in(lab.clusters["standby"], topic) == ["committed-0", "committed-1", "committed-2", "open"]
 
 
+@pytest.mark.long
 def test_a_transaction_that_does_not_end_is_aborted(gateway: GatewayOnALab, topic: str):
     producer = Producer({"bootstrap.servers": gateway.bootstrap, "transactional.id": topic, "log_level": 0})
     producer.init_transactions(60)

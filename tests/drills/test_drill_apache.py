@@ -28,7 +28,10 @@ async def _run(name, tmp_path, workers=1) -> Summary:
     return await run_drill(scenario, text, lab_kind="apache", out=tmp_path, workers=workers)
 
 
-@pytest.mark.parametrize(("name", "workers"), [("planned-switch", 1), ("planned-switch", 2), ("producer-identity", 1)])
+@pytest.mark.parametrize(
+    ("name", "workers"),
+    [("planned-switch", 1), pytest.param("planned-switch", 2, marks=pytest.mark.long), ("producer-identity", 1)],
+)
 async def test_nothing_is_lost_doubled_or_reordered(name, workers, tmp_path):
     summary = await _run(name, tmp_path, workers)
     assert (summary.verdict, summary.reasons) == ("pass", [])
@@ -37,12 +40,14 @@ async def test_nothing_is_lost_doubled_or_reordered(name, workers, tmp_path):
     assert all(fault.fired > 0 for fault in summary.faults)
 
 
+@pytest.mark.long
 async def test_a_blackout_loses_and_doubles_nothing(tmp_path):
     summary = await _run("blackout", tmp_path)
     assert (summary.verdict, summary.reasons) == ("pass", [])
     assert [(fault.type, fault.fired > 0) for fault in summary.faults] == [("outage", True)]
 
 
+@pytest.mark.long
 async def test_a_careless_producer_doubles_records_and_is_named(tmp_path):
     summary = await _run("careless-producer", tmp_path)
     assert (summary.verdict, summary.exit_code) == ("fail", 1)
@@ -51,6 +56,7 @@ async def test_a_careless_producer_doubles_records_and_is_named(tmp_path):
     assert summary.ledger.duplicated == sum(row.duplicated for row in doubled) > 0
 
 
+@pytest.mark.long
 async def test_without_tags_acknowledged_records_are_absent_and_the_report_names_them(tmp_path):
     summary = await _run("producer-identity-untagged", tmp_path)
     assert (summary.verdict, summary.exit_code) == ("fail", 1)

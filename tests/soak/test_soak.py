@@ -139,6 +139,7 @@ def test_memory_is_judged_after_the_warm_up_only():
     assert restarted.growth == pytest.approx(0.0)
 
 
+@pytest.mark.long
 @pytest.mark.kafka
 @pytest.mark.timeout(600)  # JVMs start on machines of all kinds
 def test_soak_of_some_seconds_holds(tmp_path: Path):

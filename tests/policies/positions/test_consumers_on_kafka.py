@@ -34,6 +34,7 @@ def test_a_group_reads_each_new_record_once_and_in_order(
     assert result.redelivered <= SINCE, "more than what was not committed on the standby"
 
 
+@pytest.mark.long
 def test_a_group_that_is_refused_for_a_while_reads_each_new_record_once_all_the_same(
     two_clusters: BlockingLab, tmp_path: Path, fresh_name: str
 ):
@@ -42,6 +43,7 @@ def test_a_group_that_is_refused_for_a_while_reads_each_new_record_once_all_the_
     assert (result.skipped, result.twice, result.out_of_order) == (0, 0, 0)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", ["classic", "consumer"])
 def test_a_group_without_offsets_on_the_standby_begins_where_the_log_ended_at_the_switch(
     two_clusters: BlockingLab, tmp_path: Path, fresh_name: str, kind: str
@@ -91,6 +93,7 @@ def test_with_continuous_offsets_every_reader_goes_on_where_it_was(
         assert [offset for value, offset in reader.got if value in {NEWS[0], NEWS[-1]}] == [offsets[0], offsets[-1]]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", ["assign", "consumer"])
 def test_a_lost_primary_costs_nothing_that_was_replicated(
     two_clusters: BlockingLab, tmp_path: Path, fresh_name: str, kind: str
@@ -111,6 +114,7 @@ def test_a_lost_primary_costs_nothing_that_was_replicated(
         reader.read(lambda values: "later" in values)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", ["assign", "classic", "consumer"])
 def test_there_and_back_again(two_clusters: BlockingLab, tmp_path: Path, fresh_name: str, kind: str):
     spec = "offsets: continuous, replication: mirrormaker"

@@ -59,6 +59,7 @@ def begun_late(lab: BlockingLab, topic: str) -> list[str]:
     return records[EXPIRED:]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", ["assign", "consumer"])
 def test_a_planned_switch_beneath_readers_skips_and_repeats_nothing(
     mirrored: BlockingLab, tmp_path: Path, fresh_name: str, kind: str
@@ -95,6 +96,7 @@ def wait_committed(here: Switching, offset: int) -> None:
         consumer.close()
 
 
+@pytest.mark.long
 def test_gaps_of_transactions_are_mapped_as_far_as_the_syncs_say(
     mirrored: BlockingLab, tmp_path: Path, fresh_name: str
 ):
