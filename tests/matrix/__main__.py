@@ -29,6 +29,7 @@ from tests.matrix.screen import Screen, table
 from tests.matrix.truth import Truth
 from tests.matrix.ways import NoWayError, Way, open_way
 
+_PLAN = LabPlan((ClusterPlan("clients", brokers=3),))
 OUT = ROOT / "reports" / "out" / "clients"
 
 
@@ -79,20 +80,18 @@ async def _run(options: argparse.Namespace, drivers: Sequence[Driver], console: 
         directory = kept / f"{datetime.now(UTC):%Y%m%dT%H%M%S}"
         ports = stack.enter_context(PortLeases())
         with screen.showing():
-            plan = LabPlan((ClusterPlan("clients", brokers=3),))
-            lab = await stack.enter_async_context(
-                open_lab(plan, kind="apache", directory=directory / "lab", progress=screen.tell)
-            )
             for listener in options.listener or get_args(Listening):
-                matrix = Matrix(
-                    listener=listener,
-                    direct=options.direct,
-                    started=datetime.now(UTC),
-                    versions=versions(lab.versions),
-                    revision=revision(),
-                )
-                opening = _open(options, listener, lab.clusters["clients"].bootstrap, ports, directory)
-                await _fill(matrix, opening, options, drivers, screen, directory / listener)
+                place = directory / listener
+                async with open_lab(_PLAN, kind="apache", directory=place / "lab", progress=screen.tell) as lab:
+                    matrix = Matrix(
+                        listener=listener,
+                        direct=options.direct,
+                        started=datetime.now(UTC),
+                        versions=versions(lab.versions),
+                        revision=revision(),
+                    )
+                    opening = _open(options, listener, lab.clusters["clients"].bootstrap, ports, place)
+                    await _fill(matrix, opening, options, drivers, screen, place)
                 matrices.append(matrix)
                 _keep(matrix)
     for matrix in matrices:
@@ -129,7 +128,6 @@ async def _fill(
                 way=way,
                 truth=Truth(way.brokers),
                 directory=directory,
-                label=matrix.listener,
                 tell=screen.client,
                 jobs=options.jobs,
                 only=options.check or tuple(Check),

@@ -71,6 +71,12 @@ class Truth:
         found = self._admin.list_topics(timeout=SECONDS).topics.get(topic)
         return sum(each.leader >= 0 for each in found.partitions.values()) if found else 0
 
+    def delete(self, mark: str) -> None:
+        """Delete all topics that have this in their names; does not wait until they are gone."""
+        topics = [each for each in self._admin.list_topics(timeout=SECONDS).topics if mark in each]
+        for future in self._admin.delete_topics(topics).values() if topics else ():
+            future.result(SECONDS)
+
     def write(self, topic: str, values: Iterable[str], partitions: int) -> None:
         """Write records, in turn over the partitions."""
         producer = Producer({**self._settings, "enable.idempotence": True, "linger.ms": 0})
