@@ -121,8 +121,9 @@ def mirrormaker_properties(plan: ReplicationPlan, source: Cluster, target: Clust
         "offset.flush.interval.ms": "1000",
         "dedicated.mode.enable.internal.rest": "false",
         # A worker that was killed is missed by its group; the next one must not wait for it (5 minutes by default).
-        "scheduled.rebalance.max.delay.ms": "0",
-        "session.timeout.ms": "6000",
-        "heartbeat.interval.ms": "1000",
-        "rebalance.timeout.ms": "6000",
+        # Only under the target's name do these reach the worker.
+        f"{target.name}.scheduled.rebalance.max.delay.ms": "0",
+        f"{target.name}.session.timeout.ms": "6000",
+        f"{target.name}.heartbeat.interval.ms": "1000",
+        f"{target.name}.rebalance.timeout.ms": "6000",
     }
