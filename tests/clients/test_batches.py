@@ -149,6 +149,8 @@ def led(
 def test_batches_of_transactions_and_their_control_batches_pass_to_the_byte(gateway: RunningGateway, led: Led):
     write(idempotent(gateway), led.topic, "x", "y", "z")
     write_transactions(gateway, led.topic)
+    while sum(bool(each.attributes & CONTROL) for each in everything(led.direct, led.names)) < 2:
+        pass  # a marker is written when the end of the transaction has been answered
     batches = same_records(led.direct, led.door, led.names)
     plain = [each for each in batches if not each.attributes & TRANSACTIONAL]
     assert [each.sequence for each in plain] == [0, 1, 2]
