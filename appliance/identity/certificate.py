@@ -51,7 +51,13 @@ def read_certificate(der: bytes) -> PeerCertificate:
             tuple(_dns_names(certificate)),
             certificate.not_valid_after_utc.timestamp(),
         )
-    except (ValueError, TypeError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType) as error:
+    except (
+        ValueError,
+        TypeError,
+        x509.InvalidVersion,
+        x509.DuplicateExtension,
+        x509.UnsupportedGeneralNameType,
+    ) as error:
         raise CertificateError(f"expected a certificate, found one that cannot be read: {error}") from None
 
 
