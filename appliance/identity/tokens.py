@@ -45,7 +45,7 @@ class TokenRules:
         """
         header = self._header(token)
         algorithm = header.get("alg")
-        if algorithm not in self._algorithms:
+        if not isinstance(algorithm, str) or algorithm not in self._algorithms:
             expected = ", ".join(sorted(self._algorithms))
             raise TokenDenied(f"expected a token signed with {expected}; found {str(algorithm)[:20]!r}")
         kid = header.get("kid")
@@ -53,12 +53,12 @@ class TokenRules:
             raise TokenDenied("expected the token's kid to be a text")
         if self._keys.due(now):
             return WantKeys(self._keys, self._keys.attempts)
-        key = self._key(str(algorithm), kid)
+        key = self._key(algorithm, kid)
         if key is None:
             if self._keys.may_fetch(now):
                 return WantKeys(self._keys, self._keys.attempts)
             raise TokenDenied(self._no_key(kid))
-        return self._principal(self._claims(token, str(algorithm), key), now)
+        return self._principal(self._claims(token, algorithm, key), now)
 
     def _header(self, token: str) -> dict[str, object]:
         try:
