@@ -1,0 +1,22 @@
+"""What the tests of control share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import trio
+
+
+@pytest.fixture(autouse=True)
+def _the_disk_takes_no_virtual_time(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A virtual clock jumps while all wait for a thread, and with it every deadline would pass on a slow disk."""
+    if "autojump_clock" not in request.fixturenames:
+        return
+
+    async def at_once(work: Callable[..., Any], *arguments: Any) -> Any:
+        await trio.lowlevel.checkpoint()
+        return work(*arguments)
+
+    monkeypatch.setattr(trio.to_thread, "run_sync", at_once)
