@@ -59,8 +59,16 @@ def test_a_group_without_offsets_on_the_standby_begins_where_the_log_ended_at_th
 def test_without_the_hold_a_classic_group_reads_out_of_order_and_twice(
     two_clusters: BlockingLab, tmp_path: Path, fresh_name: str
 ):
-    result = after_the_switch(two_clusters, tmp_path, fresh_name, "classic", "remedies: {hold_fetch: 'off'}")
-    assert result.out_of_order + result.twice > 0
+    """Unless its next heartbeat happens to come before its next Fetch, and tells it in time: so it may try again."""
+    seen = []
+    for attempt in range(5):
+        folder = tmp_path / str(attempt)
+        folder.mkdir()
+        topic = f"{fresh_name}-{attempt}"
+        seen.append(after_the_switch(two_clusters, folder, topic, "classic", "remedies: {hold_fetch: 'off'}"))
+        if seen[-1].out_of_order + seen[-1].twice:
+            return
+    raise AssertionError(f"the hazard did not show: {seen}")
 
 
 def test_without_rejoining_a_consumer_group_is_dead(two_clusters: BlockingLab, tmp_path: Path, fresh_name: str):
