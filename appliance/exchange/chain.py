@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from appliance.exchange import addresses
 from appliance.exchange.bare_sasl import is_bare_sasl
-from appliance.exchange.interceptor import Interceptor
+from appliance.exchange.interceptor import Interceptor, same_for_all
 from appliance.exchange.retired import is_retired
 from appliance.wire.apis import KINDS, Api, understood
 from appliance.wire.headers import is_known_write
@@ -26,6 +26,8 @@ class Kind(NamedTuple):
     response_whole: bool
     writes: bool
     """Whether such requests wait at a fence."""
+    alike: bool
+    """Whether all clients of the route get the same of it."""
     unreadable: bool
     """Whether answers name nodes in a form that there is no layout for."""
 
@@ -61,5 +63,6 @@ class Chain:
             or is_bare_sasl(api_key, api_version),
             response_whole=bool(responses) or negotiates or names_nodes,
             writes=is_known_write(api_key),
+            alike=all(map(same_for_all, (*requests, *responses))),
             unreadable=names_nodes and not understood(api_key, api_version),
         )

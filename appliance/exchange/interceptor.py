@@ -60,7 +60,11 @@ ResponseVerdict = Delay | Replace | Close | None
 
 
 class Interceptor(Protocol):
-    """One behaviour on the way of messages. State that is shared between connections must survive any interleaving."""
+    """One behaviour on the way of messages. State that is shared between connections must survive any interleaving.
+
+    One that says the same to every client of a route, whoever asks, may have an attribute `same_for_all = True`: what
+    it makes of an answer may then be shared (`same_for_all`).
+    """
 
     def wants_request(self, api_key: int, api_version: int) -> bool:
         """Return whether `on_request` is to see requests of this kind."""
@@ -73,6 +77,11 @@ class Interceptor(Protocol):
 
     def on_response(self, answer: Answer) -> ResponseVerdict:
         """Look at a response that is whole in memory, with the request that it answers."""
+
+
+def same_for_all(interceptor: Interceptor) -> bool:
+    """Return whether it makes the same of a message for every client of its route, and counts nothing."""
+    return getattr(interceptor, "same_for_all", False)
 
 
 class InPlace(Protocol):

@@ -40,6 +40,8 @@ class Entry:
     """Gets the body of the response, where the gateway itself has asked: the client gets nothing."""
     shared: bytes = b""
     """Bytes that others are answered with too."""
+    for_others: bool = False
+    """Others wait for what the broker answers here."""
     meter: Meter | None = None
     """What counts it, and the times by which it does: see Metering. None: nothing does."""
     came: float = 0.0

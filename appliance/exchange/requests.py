@@ -243,8 +243,8 @@ class Requests:
     def _told_to_others(self, in_hand: _InHand) -> bytes | Literal["wait"] | None:
         """Return the body that others have just been told; None: this connection asks."""
         answers, kind, question = self._connection.shared_answers, in_hand.kind, in_hand.question
-        if answers is None or kind.requests or kind.responses:
-            return None  # what an interceptor has a word about is nobody else's
+        if answers is None or not kind.alike:
+            return None  # what an interceptor says to one is nobody else's
         known = answers.look_up(self._connection.route, question.api_version, bytes(question.body))
         return None if known == "ask" else known
 
@@ -304,15 +304,13 @@ class Requests:
                 return
         kept = None
         kind = in_hand.kind
-        if kind.requests or kind.responses:
+        for_others = question.api_key == Api.METADATA and kind.alike and self._connection.shared_answers is not None
+        if kind.requests or kind.responses or for_others:
             # The buffer is used again long before the response comes.
             kept = question
-            kept.body = bytes(question.body) if kind.requests else b""
-        elif question.api_key == Api.METADATA and self._connection.shared_answers is not None:
-            kept = question
-            kept.body = bytes(question.body)
+            kept.body = bytes(question.body) if kind.requests or for_others else b""
         entry = Entry(question.correlation_id, question.api_key, question.api_version, kind.responses, kept)
-        entry.looked_into = kind.response_whole
+        entry.looked_into, entry.for_others = kind.response_whole, for_others
         self._enter(entry, kind)
         self._connection.metering.entered(entry, end - at)
 

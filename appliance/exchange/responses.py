@@ -167,7 +167,7 @@ class Responses:
         if changed is not None:
             head = (body_at - at - 4 + len(changed)).to_bytes(4, "big") + bytes(buffer[at + 4 : body_at])
             out.put(at, [head, changed], end)
-        if entry.api_key == Api.METADATA and entry.question is not None and not entry.interceptors:
+        if entry.for_others and entry.question is not None:
             self._tell_others(entry.question, original if changed is None else changed)
         return None
 

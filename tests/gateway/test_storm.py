@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import pytest
 import trio
 
+from appliance.exchange.interceptor import Interceptor
+from appliance.policies.positions.leader_epochs import LeaderEpochs
 from tests.gateway import messages
 from tests.gateway.scene import scene
 
 CLIENTS = 20
 
 
-async def test_the_same_question_of_many_goes_to_the_cluster_once():
+@pytest.mark.parametrize("interceptors", [(), (LeaderEpochs(),)], ids=["as it is", "after a switch"])
+async def test_the_same_question_of_many_goes_to_the_cluster_once(interceptors: tuple[Interceptor, ...]):
     async with scene() as here:
+        here.publish(interceptors=interceptors)
         links = [await here.link() for _ in range(CLIENTS)]
         asked = 0
 

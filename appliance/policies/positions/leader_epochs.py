@@ -40,6 +40,8 @@ _REQUESTS: dict[int, tuple[str, ...]] = {
 class LeaderEpochs:
     """Makes leader epochs unknown; for routes that have been switched."""
 
+    same_for_all = True
+
     def wants_request(self, api_key: int, api_version: int) -> bool:
         return api_key in _REQUESTS and understood(api_key, api_version)
 
