@@ -82,7 +82,7 @@ def simplest(kind: Any, names: Mapping[str, Any]) -> Any:
 
 def _fits(source: Any, value: Any) -> bool:
     # A name of a topic is none of a struct that happens to be called like the field that carries it.
-    return not value or is_dataclass(value) or not _holds_structs(source.type)
+    return value is None or value == () or is_dataclass(value) or not _holds_structs(source.type)
 
 
 def _fitting(source: Any, value: Any) -> Any:

@@ -100,6 +100,7 @@ async def test_a_planned_switch_passes_and_leaves_a_whole_record(tmp_path):
     assert place.standings[-1].acknowledged > 0
 
 
+@pytest.mark.long
 async def test_a_planned_switch_passes_with_the_gateway_in_two_processes(tmp_path):
     scenario, text = _bundled("planned-switch")
     place = _Place()
