@@ -56,6 +56,7 @@ def test_a_group_without_offsets_on_the_standby_begins_where_the_log_ended_at_th
         assert reader.read(lambda values: NEWS[-1] in values) == NEWS
 
 
+@pytest.mark.long  # it waits for a hazard, which shows when no heartbeat comes first
 def test_without_the_hold_a_classic_group_reads_out_of_order_and_twice(
     two_clusters: BlockingLab, tmp_path: Path, fresh_name: str
 ):
