@@ -7,6 +7,7 @@ MINUTES  ?= 60
 FRAMES   ?= 1000000
 SEED     ?=
 WORKERS  ?= 1
+SECURITY ?= none
 BIN      := .venv/bin
 STAMP    := .venv/.installed
 
@@ -47,8 +48,8 @@ test: $(STAMP) ## all tests, real Kafka included
 test-long: $(STAMP) ## what takes long: more drills, a kill in every step, a small soak
 	$(BIN)/pytest -m long $(PYTEST)
 
-drill: $(STAMP) ## run SCENARIO=... on LAB=auto|apache|embedded|docker, with WORKERS=N
-	$(BIN)/tidegate drill run $(SCENARIO) --lab $(LAB) --out $(OUT) --workers $(WORKERS)
+drill: $(STAMP) ## run SCENARIO=... on LAB=auto|apache|embedded|docker, with WORKERS=N, SECURITY=none|tls-scram
+	$(BIN)/tidegate drill run $(SCENARIO) --lab $(LAB) --out $(OUT) --workers $(WORKERS) --security $(SECURITY)
 
 bench: $(STAMP) ## direct, bare relay, gateway and PEERS="NAME=PATH ..." side by side
 	$(BIN)/python -m tests.bench $(foreach peer,$(PEERS),--peer $(peer))

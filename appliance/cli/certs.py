@@ -11,9 +11,9 @@ from typing import Annotated
 
 import typer
 
-from appliance.cli.authority import Authority, Identity
 from appliance.cli.endings import BadInputError
 from appliance.cli.terminal import err, out
+from appliance.identity.authority import Authority, Identity
 from appliance.resources.sni import host as host_name
 
 app = typer.Typer(add_completion=False, help="Make certificates to try TLS with.", no_args_is_help=True)

@@ -15,6 +15,7 @@ from appliance.cli.drill_result import show_result
 from appliance.drills.interruption import Interruption
 from appliance.drills.runner import run_drill
 from appliance.drills.scenario import Scenario, load_scenario
+from appliance.journal.events import Security
 from appliance.lab import Choice
 from appliance.report.summary import ExitCode, Summary
 from appliance.resources.documents import Invalid
@@ -26,12 +27,20 @@ _Files = Annotated[list[Path], typer.Argument(help="Scenarios' YAML files.", met
 _Lab = Annotated[Choice, typer.Option(help="auto: apache, or embedded where Kafka's jars cannot be had.")]
 _Out = Annotated[Path, typer.Option(help="Where runs are kept: DIR/<scenario>/<start>/.", metavar="DIR")]
 _Workers = Annotated[int, typer.Option(help="Processes that the gateway serves in.", metavar="N", min=1)]
+_Security = Annotated[
+    Security, typer.Option(help="How the clients come in; tls-scram: over TLS, each with a password of the run.")
+]
 _Seed = Annotated[int | None, typer.Option(help="Replaces the scenario's seed.", show_default=False)]
 
 
 @app.command()
 def run(
-    file: _File, lab: _Lab = "auto", out: _Out = Path("reports/out"), seed: _Seed = None, workers: _Workers = 1
+    file: _File,
+    lab: _Lab = "auto",
+    out: _Out = Path("reports/out"),
+    seed: _Seed = None,
+    workers: _Workers = 1,
+    security: _Security = "none",
 ) -> None:
     """Run a scenario on a lab of its own, judge it, write the report.
 
@@ -42,7 +51,7 @@ def run(
     scenario, text = _load(file)
     screen = screen_for(console, scenario.title)
     with screen:
-        summary = trio.run(_run, scenario, text, lab, out, seed, workers, screen)
+        summary = trio.run(_run, scenario, text, lab, out, seed, workers, security, screen)
     show_result(console, summary, screen.directory, file)
     raise typer.Exit(summary.exit_code)
 
@@ -74,7 +83,14 @@ def _load(file: Path) -> tuple[Scenario, str]:
 
 
 async def _run(
-    scenario: Scenario, text: str, lab: Choice, out: Path, seed: int | None, workers: int, screen: Screen
+    scenario: Scenario,
+    text: str,
+    lab: Choice,
+    out: Path,
+    seed: int | None,
+    workers: int,
+    security: Security,
+    screen: Screen,
 ) -> Summary:
     interruption = Interruption()
     async with trio.open_nursery() as nursery:
@@ -88,6 +104,7 @@ async def _run(
             progress=screen,
             interruption=interruption,
             workers=workers,
+            security=security,
         )
         nursery.cancel_scope.cancel()
     return summary

@@ -36,6 +36,8 @@ def show_result(console: Console, summary: Summary, directory: Path, file: Path)
     console.print(Text.assemble(("lab     ", "dim"), summary.lab, f": {summary.lab_note}" if summary.lab_note else ""))
     console.print(Text.assemble(("report  ", "dim"), str(directory / "index.html")), soft_wrap=True)
     repeat = f"tidegate drill run {file} --lab {summary.lab} --seed {summary.seed}"
+    repeat += f" --workers {summary.workers}" if summary.workers > 1 else ""
+    repeat += f" --security {summary.security}" if summary.security != "none" else ""
     console.print(Text.assemble(("repeat  ", "dim"), repeat), soft_wrap=True)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from appliance.drills.access import Access
 from appliance.drills.scenario.lab import Lab as LabSection
 from appliance.lab.plans import ClusterPlan, LabPlan, ReplicationPlan
 from appliance.resources.cluster import Cluster, ClusterSpec
@@ -52,6 +53,7 @@ def declare(
     section: LabSection,
     found: Mapping[str, FoundCluster],
     *,
+    access: Access,
     preserves_offsets: bool,
     port: Callable[[], int],
 ) -> tuple[list[Resource], str]:
@@ -75,7 +77,14 @@ def declare(
         VirtualCluster(metadata=Metadata(name=name), spec=virtual),
         Listener(
             metadata=Metadata(name=name),
-            spec=ListenerSpec(bind=bootstrap, virtual_cluster=name, broker_ports=ports),
+            spec=ListenerSpec(
+                bind=bootstrap,
+                virtual_cluster=name,
+                broker_ports=ports,
+                tls=access.tls,
+                authentication=access.authentication,
+            ),
         ),
+        *access.users,
     ]
     return resources, bootstrap

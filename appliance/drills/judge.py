@@ -77,6 +77,8 @@ def judge(
         lab=started.lab,
         lab_note=started.lab_note,
         seed=started.seed,
+        workers=started.workers,
+        security=started.security,
         surviving_cluster=surviving,
         ledger=record_counts(results),
         partitions=partition_rows(results),

@@ -7,6 +7,7 @@ import hashlib
 import trio
 
 from appliance.drills import phases
+from appliance.drills.access import open_access
 from appliance.drills.adapting import adapt
 from appliance.drills.crew import standing, tell_troubles
 from appliance.drills.declarations import declare, plan_lab
@@ -26,7 +27,7 @@ from appliance.drills.traffic.client_log import open_client_log
 from appliance.drills.traffic.fleet import open_fleet
 from appliance.drills.traffic.logbook import Logbook
 from appliance.drills.watching import Progress
-from appliance.journal.events import Noted, RunEnded, RunStarted
+from appliance.journal.events import Noted, RunEnded, RunStarted, Security
 from appliance.lab import Choice, Lab, open_lab
 from appliance.lab.ports import PortLeases
 
@@ -46,6 +47,7 @@ class Run:
         progress: Progress,
         interruption: Interruption,
         workers: int,
+        security: Security,
     ) -> None:
         self.scenario = scenario
         """As it is run: a lab may not be able to run all of it."""
@@ -53,7 +55,7 @@ class Run:
         """The cluster whose log decides: the one that serves at the end."""
         self._seed, self._clock, self._directory = seed, clock, directory
         self._progress, self._interruption = progress, interruption
-        self._workers = workers
+        self._workers, self._security = workers, security
         self._record = RunRecord(directory.journal, progress.happened)
         self._phases = PhaseLog(clock, self._record)
         self._logbook = Logbook(clock)
@@ -93,15 +95,22 @@ class Run:
         self._progress.say(f"lab: {lab.kind}; {lab.note}")
         for change in adapted.changes:
             self._record.add(Noted(at=self._clock(), text=f"the scenario was adapted to the lab: {change}"))
-        if self._workers > 1:
-            self._record.add(Noted(at=self._clock(), text=f"the gateway serves in {self._workers} worker processes"))
         if adapted.impossible:
             raise InconclusiveError(adapted.impossible)
         await create_topics(section, lab, self._progress)
         await describe_clusters(section, lab, self._clock, self._record)
-        with PortLeases() as ports, open_client_log(self._directory.logs / "clients.log") as logger:
+        names = [each.name for each in self.scenario.traffic]
+        with (
+            PortLeases() as ports,
+            open_client_log(self._directory.logs / "clients.log") as logger,
+            open_access(self._security, names, self._directory.work / "tls") as access,
+        ):
             resources, bootstrap = declare(
-                section, found_clusters(lab), preserves_offsets=lab.kind == "embedded", port=ports.take
+                section,
+                found_clusters(lab),
+                access=access,
+                preserves_offsets=lab.kind == "embedded",
+                port=ports.take,
             )
             self._progress.say(f"starting the gateway; its virtual cluster will be at {bootstrap}")
             async with (
@@ -119,7 +128,7 @@ class Run:
                     lab=lab,
                     gateway=gateway,
                     fleet=fleet,
-                    site=Site(bootstrap, self._directory.path.name, self._logbook, logger),
+                    site=Site(bootstrap, self._directory.path.name, self._logbook, logger, access),
                     serving=section.virtual_cluster.cluster,
                 )
                 nursery.start_soon(_watch, stage)
@@ -198,6 +207,8 @@ class Run:
                 seed=self._seed,
                 lab=kind,
                 lab_note=note,
+                workers=self._workers,
+                security=self._security,
                 started=self._clock.started.isoformat(timespec="seconds").replace("+00:00", "Z"),
                 versions={**own_versions(), **versions},
             )

@@ -24,6 +24,7 @@ from appliance.drills.record import RunClock
 from appliance.drills.run_directory import make_run_directory
 from appliance.drills.scenario import Scenario
 from appliance.drills.watching import Progress, Silence
+from appliance.journal.events import Security
 from appliance.lab import Choice, Lab
 from appliance.report.summary import Summary
 
@@ -39,13 +40,14 @@ async def run_drill(
     progress: Progress | None = None,
     interruption: Interruption | None = None,
     workers: int = 1,
+    security: Security = "none",
 ) -> Summary:
     """Run a scenario and return its verdict; all files are in `out/<scenario>/<start>/` then.
 
     `text` is the scenario's source, whose SHA-256 names it. `lab` is one that runs already and goes on running
     afterwards (its clusters are the scenario's); otherwise one of `lab_kind` is opened and ended. `workers` is in how
-    many processes the gateway serves. Whatever happens to the drill is in the summary; raises only OSError for the
-    run's own files.
+    many processes the gateway serves, `security` how the clients come to it. Whatever happens to the drill is in the
+    summary; raises only OSError for the run's own files.
     """
     clock = RunClock()
     directory = make_run_directory(out, scenario.name, clock.started)
@@ -60,6 +62,7 @@ async def run_drill(
         progress=watcher,
         interruption=Interruption() if interruption is None else interruption,
         workers=workers,
+        security=security,
     )
     ending = await run.play(lab, lab_kind)
     run.close(ending, lab_kind)

@@ -11,6 +11,7 @@ out as a value. The parts and their callers:
  - `certificate`: the principal of a client's TLS certificate.
  - `throttle`, `keys`: the two things with a memory, shared by all conversations of a process.
  - `upstream`: the client's side, towards the clusters.
+ - `authority`: certificates for trying things out and for drills; its keys are OpenSSL's, which takes no randomness.
 
 Reasons of failures are for the audit trail and never hold a secret; what a client is told does not tell an unknown name
 from a wrong password. Whatever bytes come, the only errors that leave this package are those of `errors`.

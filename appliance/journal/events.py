@@ -12,6 +12,9 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 Phase = Literal["validate", "preflight", "baseline", "run", "heal", "settle", "final-read", "judge", "report"]
 
+Security = Literal["none", "tls-scram"]
+"""How a drill's clients come to the gateway: as they are, or over TLS with SCRAM-SHA-512."""
+
 
 class _Event(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -29,6 +32,9 @@ class RunStarted(_Event):
     """The lab that the run uses: apache, embedded, docker."""
     lab_note: str = ""
     """What a reader must know of the lab (for example that it was fallen back to, or how it replicates)."""
+    workers: int = 1
+    """Processes that the gateway serves in."""
+    security: Security = "none"
     started: str
     """Wall clock, ISO 8601, UTC."""
     versions: dict[str, str]

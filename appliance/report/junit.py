@@ -44,6 +44,8 @@ def _properties(summary: Summary) -> dict[str, str]:
         "started": summary.started,
         "lab": summary.lab,
         "seed": str(summary.seed),
+        "workers": str(summary.workers),
+        "security": summary.security,
         "scenario_sha256": summary.integrity.scenario_sha256,
         "journal_head": summary.integrity.journal_head,
         **versions,

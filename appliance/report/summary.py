@@ -11,6 +11,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from appliance.journal.events import Security
+
 Verdict = Literal["pass", "fail", "invalid", "inconclusive", "aborted", "tool-error", "interrupted"]
 
 
@@ -174,6 +176,10 @@ class Summary(_Part):
     lab: str
     lab_note: str
     seed: int
+    workers: int = 1
+    """Processes that the gateway served in."""
+    security: Security = "none"
+    """How the drill's clients came to the gateway."""
     surviving_cluster: str
     ledger: Ledger
     partitions: list[PartitionIntegrity]

@@ -2,6 +2,7 @@ from itertools import count
 
 import pytest
 
+from appliance.drills.access import Access
 from appliance.drills.declarations import FoundCluster, declare, plan_lab, setting_text
 from appliance.drills.scenario import Lab
 from appliance.resources.cluster import Cluster
@@ -33,7 +34,9 @@ def test_the_lab_is_asked_for_clusters_whose_nodes_can_be_told_apart():
 @pytest.mark.parametrize(("preserves", "replication"), [(True, "byte-preserving"), (False, "mirrormaker")])
 def test_the_gateway_is_told_of_all_and_every_broker_has_a_port(preserves, replication):
     ports = count(20000)
-    resources, bootstrap = declare(_SECTION, _FOUND, preserves_offsets=preserves, port=lambda: next(ports))
+    resources, bootstrap = declare(
+        _SECTION, _FOUND, access=Access(), preserves_offsets=preserves, port=lambda: next(ports)
+    )
     clusters = [each for each in resources if isinstance(each, Cluster)]
     virtual = next(each for each in resources if isinstance(each, VirtualCluster))
     listener = next(each for each in resources if isinstance(each, Listener))

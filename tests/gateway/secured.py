@@ -13,7 +13,6 @@ from typing import Any
 import trio
 
 from appliance.chaos.faults import arm
-from appliance.cli.authority import Authority
 from appliance.control.armoury import Armoury
 from appliance.control.catalogue import Declared
 from appliance.control.edition import Edition, Standing
@@ -23,6 +22,7 @@ from appliance.gateway.feed import SnapshotFeed
 from appliance.gateway.server import Gateway
 from appliance.gateway.sockets import connect
 from appliance.gateway.tls import TlsChannel, shake_hands
+from appliance.identity.authority import Authority
 from appliance.identity.upstream.login import Ask, LoggedIn, Login
 from appliance.identity.upstream.mechanisms import sasl_client
 from appliance.resources.cluster import Cluster

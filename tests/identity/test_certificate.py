@@ -13,7 +13,7 @@ from cryptography.x509.oid import NameOID, ObjectIdentifier
 from hypothesis import given
 from hypothesis import strategies as st
 
-from appliance.cli.authority import Authority
+from appliance.identity.authority import Authority
 from appliance.identity.certificate import CertificateMapping, distinguished_name, read_certificate
 from appliance.identity.errors import CertificateError
 from appliance.identity.policy import why_invalid

@@ -31,6 +31,11 @@ _OWNED = {
     "max.in.flight.requests.per.connection": "say in_flight",
     "group.id": "say group",
     "group.protocol": "say protocol",
+    "security.protocol": "the run decides it (--security)",
+    "sasl.mechanism": "the run decides it (--security)",
+    "sasl.mechanisms": "the run decides it (--security)",
+    "sasl.username": "the run decides it (--security)",
+    "sasl.password": "the run decides it (--security)",
 }
 """librdkafka's settings that have a key of their own here, or that are not the user's to choose."""
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
+from appliance.drills.access import Access
 from appliance.drills.traffic.logbook import Logbook
 
 Role = Literal["producer", "assigned-consumer", "group-consumer"]
@@ -22,6 +23,11 @@ class Site:
     logbook: Logbook
     logger: logging.Logger
     """Gets librdkafka's own messages."""
+    access: Access = field(default_factory=Access)
+
+    def connection(self, client: str) -> dict[str, str]:
+        """Return librdkafka's settings by which this client reaches the virtual cluster."""
+        return {"bootstrap.servers": self.bootstrap, **self.access.settings(client)}
 
 
 class Client(Protocol):

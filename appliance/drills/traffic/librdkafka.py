@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from appliance.drills.scenario.lab import Settings
 from appliance.drills.scenario.traffic import Consume, Produce
 
@@ -14,10 +16,10 @@ def _texts(settings: Settings) -> dict[str, str]:
     return {key: str(value).lower() if isinstance(value, bool) else str(value) for key, value in settings.items()}
 
 
-def producer_settings(name: str, produce: Produce, bootstrap: str) -> dict[str, str]:
-    """Return the settings of a producer; the scenario's own `settings` win."""
+def producer_settings(name: str, produce: Produce, connection: Mapping[str, str]) -> dict[str, str]:
+    """Return the settings of a producer; the scenario's own `settings` win, `connection` says how it comes in."""
     settings = {
-        "bootstrap.servers": bootstrap,
+        **connection,
         "client.id": name,
         "acks": str(produce.acks),
         "enable.idempotence": str(produce.idempotent).lower(),
@@ -31,13 +33,13 @@ def producer_settings(name: str, produce: Produce, bootstrap: str) -> dict[str, 
     return settings | _texts(produce.settings)
 
 
-def consumer_settings(name: str, consume: Consume, bootstrap: str) -> dict[str, str]:
-    """Return the settings of a consumer; the scenario's own `settings` win.
+def consumer_settings(name: str, consume: Consume, connection: Mapping[str, str]) -> dict[str, str]:
+    """Return the settings of a consumer; the scenario's own `settings` win, `connection` says how it comes in.
 
     Without a group the library wants a name all the same, and nothing is committed.
     """
     settings = {
-        "bootstrap.servers": bootstrap,
+        **connection,
         "client.id": name,
         "group.id": consume.group or name,
         "enable.auto.commit": str(consume.group is not None).lower(),

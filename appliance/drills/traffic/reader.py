@@ -34,7 +34,7 @@ class Reader:
         self._deadline = math.inf
         self._reading = True
         site.logbook.enrol(name)
-        self._consumer = Consumer(consumer_settings(name, consume, site.bootstrap), logger=site.logger)
+        self._consumer = Consumer(consumer_settings(name, consume, site.connection(name)), logger=site.logger)
 
     def run(self) -> None:
         """Read until told to wind up, then to the end, then close."""

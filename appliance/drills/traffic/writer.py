@@ -28,7 +28,7 @@ class Writer:
         self._logbook = site.logbook
         self._next: Counter[int] = Counter()
         site.logbook.enrol(name)
-        self._producer = Producer(producer_settings(name, produce, site.bootstrap), logger=site.logger)
+        self._producer = Producer(producer_settings(name, produce, site.connection(name)), logger=site.logger)
 
     def partitions(self, timeout: float) -> int:
         """Return how many partitions the topic has, 0 if no broker could say within `timeout` seconds."""
