@@ -1,10 +1,10 @@
 """What a scenario gives up on the embedded lab, so that it can run there at all; every bit of it is told.
 
 The embedded broker keeps the state of idempotent producers apart in each cluster and refuses an id that it has not
-handed out itself (UNKNOWN_PRODUCER_ID, for good), where Apache Kafka takes it: no idempotent producer survives a
-switchover there, tagged or plain. So producers go without idempotence, one request in flight, which keeps order; and
-faults that lose the answer to a batch which the broker has stored, and which idempotence is there to absorb, are left
-out.
+handed out itself (UNKNOWN_PRODUCER_ID, for good), where Apache Kafka takes it. So ids go untagged; and as no idempotent
+producer survives a switchover there, tagged or plain, producers of a scenario with one go without idempotence, one
+request in flight, which keeps order; and faults that lose the answer to a batch which the broker has stored, and which
+idempotence is there to absorb, are left out.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-from appliance.drills.scenario import Scenario
+from appliance.drills.scenario import Lab, Scenario
 from appliance.drills.scenario.steps import Step
 from appliance.drills.scenario.traffic import Client
 from appliance.lab import Kind
@@ -30,11 +30,11 @@ class Adapted:
 
 def adapt(scenario: Scenario, kind: Kind) -> Adapted:
     """Return the scenario as this kind of lab can run it."""
-    if kind != "embedded" or not _switches(scenario):
-        return Adapted(scenario)
     idempotent = {each.name for each in scenario.traffic if each.produce and each.produce.idempotent}
-    if not idempotent:
+    if kind != "embedded" or not idempotent:
         return Adapted(scenario)
+    if not _switches(scenario):
+        return _untagged(scenario)
     if any(idempotent & set(step.turns.clients) for step in scenario.steps if step.turns):
         return Adapted(
             scenario,
@@ -42,7 +42,6 @@ def adapt(scenario: Scenario, kind: Kind) -> Adapted:
             "does not support: run it on apache or docker",
         )
     dropped = [step.id for step in scenario.steps if _needs_idempotence(step, idempotent)]
-    virtual = scenario.lab.virtual_cluster.model_copy(update={"producer_ids": "plain"})
     changes = [
         f"without idempotence, one request in flight: {', '.join(sorted(idempotent))} "
         "(the embedded broker refuses producers that another cluster knows)"
@@ -52,13 +51,25 @@ def adapt(scenario: Scenario, kind: Kind) -> Adapted:
     return Adapted(
         scenario.model_copy(
             update={
-                "lab": scenario.lab.model_copy(update={"virtual_cluster": virtual}),
+                "lab": _with_plain_ids(scenario),
                 "traffic": [_careful(each) for each in scenario.traffic],
                 "steps": [each for each in scenario.steps if each.id not in dropped],
             }
         ),
         tuple(changes),
     )
+
+
+def _untagged(scenario: Scenario) -> Adapted:
+    if scenario.lab.virtual_cluster.producer_ids == "plain":
+        return Adapted(scenario)
+    change = "producer ids are not tagged (the embedded broker refuses those that it has not handed out)"
+    return Adapted(scenario.model_copy(update={"lab": _with_plain_ids(scenario)}), (change,))
+
+
+def _with_plain_ids(scenario: Scenario) -> Lab:
+    virtual = scenario.lab.virtual_cluster.model_copy(update={"producer_ids": "plain"})
+    return scenario.lab.model_copy(update={"virtual_cluster": virtual})
 
 
 def _switches(scenario: Scenario) -> bool:

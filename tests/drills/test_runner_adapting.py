@@ -4,7 +4,7 @@ import pytest
 
 from appliance.bundled import SCENARIOS
 from appliance.drills.adapting import adapt
-from appliance.drills.scenario import Scenario, load_scenario
+from appliance.drills.scenario import Lab, Scenario, load_scenario
 
 
 def _bundled(name: str) -> Scenario:
@@ -30,9 +30,18 @@ def test_the_embedded_broker_gets_producers_without_idempotence_and_no_fault_tha
     assert any("unconfirmed" in change for change in adapted.changes)
 
 
-def test_a_scenario_without_a_switchover_is_left_alone():
+def test_a_scenario_without_a_switchover_keeps_idempotence_but_not_the_tags_of_producer_ids():
     scenario = _bundled("careless-producer")
-    assert adapt(scenario, "embedded").scenario is scenario
+    assert adapt(scenario, "embedded").scenario is scenario, "this one declares plain ids itself"
+    tagged = scenario.model_copy(update={"lab": _tagged(scenario)})
+    adapted = adapt(tagged, "embedded")
+    assert adapted.scenario == scenario
+    assert "not tagged" in adapted.changes[0]
+
+
+def _tagged(scenario: Scenario) -> Lab:
+    virtual = scenario.lab.virtual_cluster.model_copy(update={"producer_ids": "tagged"})
+    return scenario.lab.model_copy(update={"virtual_cluster": virtual})
 
 
 def test_a_scenario_about_producer_ids_is_refused():
