@@ -1,6 +1,7 @@
 """The shipped scenarios on real Kafka and MirrorMaker 2: those that must pass, and those that must not."""
 
 from importlib.resources import as_file
+from typing import Any
 
 import pytest
 import trio
@@ -23,17 +24,31 @@ def _scenario(name: str) -> tuple[Scenario, str]:
         return load_scenario(path)
 
 
-async def _run(name, tmp_path, workers=1) -> Summary:
+async def _run(name, tmp_path, **ways) -> Summary:
     scenario, text = _scenario(name)
-    return await run_drill(scenario, text, lab_kind="apache", out=tmp_path, workers=workers)
+    return await run_drill(scenario, text, lab_kind="apache", out=tmp_path, **ways)
+
+
+ONE: dict[str, Any] = {}
+TWO: dict[str, Any] = {"workers": 2}
+SECURED: dict[str, Any] = {"security": "tls-scram"}
+IN_EVERY_WAY = pytest.mark.parametrize("ways", [ONE, TWO, SECURED], ids=["plain", "two-workers", "tls-scram"])
 
 
 @pytest.mark.parametrize(
-    ("name", "workers"),
-    [("planned-switch", 1), pytest.param("planned-switch", 2, marks=pytest.mark.long), ("producer-identity", 1)],
+    ("name", "ways"),
+    [
+        ("planned-switch", ONE),
+        pytest.param("planned-switch", TWO, marks=pytest.mark.long),
+        pytest.param("planned-switch", SECURED, marks=pytest.mark.long),
+        pytest.param("planned-switch", TWO | SECURED, marks=pytest.mark.long),
+        ("producer-identity", ONE),
+        pytest.param("producer-identity", TWO, marks=pytest.mark.long),
+        pytest.param("producer-identity", SECURED, marks=pytest.mark.long),
+    ],
 )
-async def test_nothing_is_lost_doubled_or_reordered(name, workers, tmp_path):
-    summary = await _run(name, tmp_path, workers)
+async def test_nothing_is_lost_doubled_or_reordered(name, ways, tmp_path):
+    summary = await _run(name, tmp_path, **ways)
     assert (summary.verdict, summary.reasons) == ("pass", [])
     assert summary.surviving_cluster == "standby"
     assert (summary.ledger.lost, summary.ledger.duplicated, summary.ledger.reordered) == (0, 0, 0)
@@ -41,15 +56,17 @@ async def test_nothing_is_lost_doubled_or_reordered(name, workers, tmp_path):
 
 
 @pytest.mark.long
-async def test_a_blackout_loses_and_doubles_nothing(tmp_path):
-    summary = await _run("blackout", tmp_path)
+@IN_EVERY_WAY
+async def test_a_blackout_loses_and_doubles_nothing(ways, tmp_path):
+    summary = await _run("blackout", tmp_path, **ways)
     assert (summary.verdict, summary.reasons) == ("pass", [])
     assert [(fault.type, fault.fired > 0) for fault in summary.faults] == [("outage", True)]
 
 
 @pytest.mark.long
-async def test_a_careless_producer_doubles_records_and_is_named(tmp_path):
-    summary = await _run("careless-producer", tmp_path)
+@IN_EVERY_WAY
+async def test_a_careless_producer_doubles_records_and_is_named(ways, tmp_path):
+    summary = await _run("careless-producer", tmp_path, **ways)
     assert (summary.verdict, summary.exit_code) == ("fail", 1)
     doubled = [row for row in summary.partitions if row.duplicated]
     assert {row.client for row in doubled} == {"careless"}
@@ -57,8 +74,9 @@ async def test_a_careless_producer_doubles_records_and_is_named(tmp_path):
 
 
 @pytest.mark.long
-async def test_without_tags_acknowledged_records_are_absent_and_the_report_names_them(tmp_path):
-    summary = await _run("producer-identity-untagged", tmp_path)
+@IN_EVERY_WAY
+async def test_without_tags_acknowledged_records_are_absent_and_the_report_names_them(ways, tmp_path):
+    summary = await _run("producer-identity-untagged", tmp_path, **ways)
     assert (summary.verdict, summary.exit_code) == ("fail", 1)
     robbed = [row for row in summary.partitions if row.lost]
     assert all(row.client.startswith("younger-") for row in robbed)
@@ -66,10 +84,11 @@ async def test_without_tags_acknowledged_records_are_absent_and_the_report_names
     assert all(any(f"lost {row.client}/0/" in sample for sample in row.samples) for row in robbed)
 
 
-async def test_the_loss_of_a_region_is_what_a_count_of_our_own_finds(tmp_path):
+@pytest.mark.parametrize("ways", [ONE, *(pytest.param(each, marks=pytest.mark.long) for each in (TWO, SECURED))])
+async def test_the_loss_of_a_region_is_what_a_count_of_our_own_finds(ways, tmp_path):
     scenario, text = _scenario("region-loss")
     async with open_lab(plan_lab(scenario.lab), kind="apache", directory=tmp_path / "lab") as lab:
-        summary = await run_drill(scenario, text, lab=lab, out=tmp_path, progress=Silence())
+        summary = await run_drill(scenario, text, lab=lab, out=tmp_path, progress=Silence(), **ways)
         stored = await trio.to_thread.run_sync(_ids, lab.clusters["standby"].bootstrap, "orders", 6)
     assert (summary.verdict, summary.reasons) == ("pass", [])
     assert all(each.stable_seconds is not None for each in summary.recovery)

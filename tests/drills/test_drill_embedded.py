@@ -2,17 +2,19 @@
 
 from importlib.resources import as_file
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import trio
 from confluent_kafka import Consumer, TopicPartition
 
 from appliance.bundled import SCENARIOS
+from appliance.drills import access
 from appliance.drills.declarations import plan_lab
 from appliance.drills.interruption import Interruption
 from appliance.drills.ledger import read_ledger
 from appliance.drills.runner import run_drill
-from appliance.drills.scenario import Scenario, load_scenario
+from appliance.drills.scenario import Scenario, load_scenario, parse_scenario
 from appliance.drills.watching import Silence, Standing
 from appliance.journal.chain import read_journal
 from appliance.journal.events import (
@@ -32,6 +34,26 @@ from appliance.lab import open_lab
 from appliance.report.summary import Summary
 
 pytestmark = [pytest.mark.drill, pytest.mark.timeout(180)]
+
+
+_SHORT = """
+apiVersion: tidegate/v1
+kind: Scenario
+metadata: {name: short}
+lab:
+  clusters: {primary: {}}
+  virtual_cluster: {name: orders, cluster: primary}
+  topics: {orders: {partitions: 2}}
+traffic:
+  - {name: shop, produce: {topic: orders, rate: 50/s}}
+  - {name: ledger, consume: {topic: orders}}
+baseline: 1s
+steps:
+  - {id: slow, fault: {select: {apis: [Produce]}, latency: {delay: 20ms}, duration: 1s}}
+settle: 1s
+objectives:
+  - {name: nothing lost, metric: lost.records, eq: 0}
+"""
 
 
 class _Place(Silence):
@@ -119,6 +141,42 @@ async def test_a_careless_producer_fails_the_drill_and_is_named(tmp_path):
     assert {row.client for row in doubled} == {"careless"}
     assert sum(row.duplicated for row in doubled) == summary.ledger.duplicated > 0
     assert "careless in orders/" in summary.reasons[0]
+
+
+async def test_clients_come_over_tls_with_passwords_that_are_nowhere_to_be_read(tmp_path, monkeypatch):
+    made = ["a-password-of-the-run", "another-password-of-the-run"]
+    passwords = iter(made)
+    commands: list[bytes] = []
+
+    class _Looking(_Place):
+        def happened(self, event):
+            super().happened(event)
+            if isinstance(event, StepStarted):
+                commands.extend(process.read_bytes() for process in _processes())
+
+    monkeypatch.setattr(access, "secrets", SimpleNamespace(token_urlsafe=lambda _: next(passwords)))
+    place = _Looking()
+    summary = await run_drill(
+        parse_scenario(_SHORT, "short.yaml"),
+        _SHORT,
+        lab_kind="embedded",
+        out=tmp_path,
+        progress=place,
+        security="tls-scram",
+    )
+    assert (summary.verdict, summary.reasons, summary.security) == ("pass", [], "tls-scram")
+    log = (place.directory / "logs" / "gateway.log").read_text()
+    for client in ("shop", "ledger"):
+        assert f"principal User:{client}, mechanism SCRAM-SHA-512" in log
+    assert "over TLS and proved who they were with SCRAM-SHA-512" in (place.directory / "index.html").read_text()
+    assert any(b"serve" in command for command in commands)
+    left = b"".join([*commands, *(file.read_bytes() for file in place.directory.rglob("*") if file.is_file())])
+    assert not [password for password in made if password.encode() in left]
+
+
+def _processes() -> list[Path]:
+    """Return the files that hold the command lines of this machine's processes."""
+    return [file for file in Path("/proc").glob("[0-9]*/cmdline") if file.exists()]
 
 
 async def test_a_lab_from_outside_runs_on_and_holds_what_the_ledger_says(tmp_path):

@@ -69,6 +69,14 @@ def test_sets_targets_against_measurements(run_of: RunOf) -> None:
     assert "seed of this run is 4711" in text
 
 
+def test_says_how_the_gateway_was_run(run_of: RunOf) -> None:
+    plain, secured = (read_page(render_html(run_of(variant))).text for variant in ("pass", "secured"))
+    assert "The gateway served in 1 process." in plain
+    assert "without TLS and without proving who they were" in plain
+    assert "The gateway served in 2 processes." in secured
+    assert "over TLS and proved who they were with SCRAM-SHA-512" in secured
+
+
 def test_shows_hostile_text_as_text(run_of: RunOf) -> None:
     directory = run_of("hostile")
     (directory / "scenario.yaml").write_bytes(HOSTILE.encode() + b"\xff\x00")

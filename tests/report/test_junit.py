@@ -54,6 +54,7 @@ def test_properties_say_what_was_run() -> None:
     assert suite.name == "planned-switch"
     assert suite.timestamp == rehearsal.STARTED
     assert found["seed"] == "4711"
+    assert (found["workers"], found["security"]) == ("1", "none")
     assert found["lab"] == "apache"
     assert found["verdict"] == "pass"
     assert found["version.kafka"] == "4.1.0"

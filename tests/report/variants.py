@@ -16,6 +16,11 @@ def passed() -> Run:
     return rehearsal.summary(), rehearsal.events()
 
 
+def secured() -> Run:
+    """Passed with the gateway in two processes and clients over TLS."""
+    return rehearsal.summary().model_copy(update={"workers": 2, "security": "tls-scram"}), rehearsal.events()
+
+
 def failed() -> Run:
     """Records duplicated and lost, with samples; one client slow to come back."""
     base = rehearsal.summary()
@@ -188,6 +193,7 @@ def hostile() -> Run:
 
 VARIANTS = {
     "pass": passed,
+    "secured": secured,
     "fail": failed,
     "inconclusive": inconclusive,
     "unrecovered": unrecovered,
