@@ -37,6 +37,15 @@ class Credentials:
         except (SecretUnavailable, IdentityError, ValueError) as error:
             raise NotLoggedIn(f"cluster {cluster}: {error}") from None
 
+    def doubt(self, asked: ClusterAuthentication, principal: str) -> None:
+        """Have the password of this principal read anew for the next login: the cluster has just refused it."""
+        if asked.per_principal is not None:
+            found = asked.per_principal.credentials_of(principal)
+            if found is not None:
+                self._secrets.doubt(found[1])
+        elif (single := asked.plain or asked.scram) is not None:
+            self._secrets.doubt(single.password)
+
     async def _identity(self, asked: ClusterAuthentication, principal: str) -> tuple[str, str]:
         if asked.oauthbearer is not None:
             return "", await self._token(asked.oauthbearer)

@@ -107,6 +107,8 @@ class Dialer:
                 else:
                     step = login.resume(await trio.to_thread.run_sync(step.run))
         except UpstreamRefused as error:
+            assert target.authentication is not None
+            self._credentials.doubt(target.authentication, principal)
             raise NotLoggedIn(f"cluster {target.name}: {error}") from None
         except EOFError:
             raise NotLoggedIn(

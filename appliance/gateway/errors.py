@@ -21,5 +21,9 @@ class SecretUnavailable(GatewayError):
     """A secret that cannot be read where it is said to lie. The message holds no secret."""
 
 
+class SecretWithheld(SecretUnavailable):
+    """A secret that its store answers for and does not give: deleted, or not for us (any more)."""
+
+
 class NotLoggedIn(GatewayError):
     """A cluster that does not take what the gateway proves itself with, or nothing to prove it with."""

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 from collections.abc import Callable
 from pathlib import Path
 
 import trio
 
-from appliance.gateway.errors import SecretUnavailable
+from appliance.gateway.errors import SecretUnavailable, SecretWithheld
 from appliance.resources.secret import OpenBaoRef, SecretRef, TokenRef
 
 _KEPT_SECONDS = 30.0
 """How long a secret of a store is used without asking again: a thousand clients that reconnect ask once."""
+_DOUBTED_SECONDS = 1.0
+"""A secret younger than this is not asked for again because a cluster refuses it: it is not the secret then."""
 _ANSWER_SECONDS = 5.0
+_WITHHELD = (400, 403, 404)
+"""How OpenBao says no: not such a path or token, forbidden, deleted or never there. Others (429, 503) pass."""
 _LONGEST = 1 << 20
 
 log = logging.getLogger("tidegate.gateway")
@@ -23,7 +28,8 @@ log = logging.getLogger("tidegate.gateway")
 class Secrets:
     """Reads secrets; `clock` is monotonic, in seconds.
 
-    A store that does not answer does not end what works: the value last read is used on, and the log says so.
+    A store that does not answer does not end what works: the value last read is used on, and the log says so. One that
+    answers and withholds the secret does.
     """
 
     def __init__(self, clock: Callable[[], float] = trio.current_time) -> None:
@@ -42,6 +48,9 @@ class Secrets:
                 return kept[1]
             try:
                 secret = await _from_openbao(ref.openbao)
+            except SecretWithheld:
+                self._kept.pop(key, None)
+                raise
             except SecretUnavailable as error:
                 if kept is None:
                     raise
@@ -49,6 +58,13 @@ class Secrets:
                 secret = kept[1]
             self._kept[key] = (self._clock(), secret)
             return secret
+
+    def doubt(self, ref: SecretRef) -> None:
+        """Have a secret read anew when it is needed next: a cluster has just refused the one that is kept."""
+        key = ref.openbao.model_dump_json() if ref.openbao is not None else ""
+        kept = self._kept.get(key)
+        if kept is not None and self._clock() - kept[0] >= _DOUBTED_SECONDS:
+            self._kept[key] = (-math.inf, kept[1])
 
 
 def read_local(file: str | None, env: str | None) -> str:
@@ -83,7 +99,8 @@ async def _from_openbao(ref: OpenBaoRef) -> str:
     except (httpx.HTTPError, OSError) as error:
         raise SecretUnavailable(f"{where}: no answer ({type(error).__name__})") from None
     if answer.status_code != httpx.codes.OK:
-        raise SecretUnavailable(f"{where}: expected the secret, found HTTP {answer.status_code}")
+        kind = SecretWithheld if answer.status_code in _WITHHELD else SecretUnavailable
+        raise kind(f"{where}: expected the secret, found HTTP {answer.status_code}")
     try:
         data = answer.json()["data"]
     except (ValueError, KeyError, TypeError):
@@ -92,7 +109,7 @@ async def _from_openbao(ref: OpenBaoRef) -> str:
         data = data["data"]  # the key-value engine, version 2
     secret = data.get(ref.field) if isinstance(data, dict) else None
     if not isinstance(secret, str) or not secret:
-        raise SecretUnavailable(f"{where}: expected the field {ref.field}, found none")
+        raise SecretWithheld(f"{where}: expected the field {ref.field}, found none")
     return secret
 
 
