@@ -134,10 +134,7 @@ def recoveries(events: Sequence[Event], ledger: RecordLedger, *, idle: Iterable[
     started = {
         event.client: event for event in events if isinstance(event, ClientStarted) and event.client not in left_out
     }
-    return [
-        _recovery(event, moments, watch.series(event.client), watch.begin_of(event), watch.end_of(event))
-        for event in started.values()
-    ]
+    return [_recovery(event, moments, watch) for event in started.values()]
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,12 +163,12 @@ class _Watch:
     def begin_of(self, started: ClientStarted) -> float:
         return max(self.begin, started.at)
 
-    def end_of(self, started: ClientStarted) -> float:
-        quiet = self.wrote if started.role == "producer" else self.active
-        key = started.client if started.role == "producer" else started.topic
-        successes = self.series(started.client).successes
-        last = max(quiet.get(key, self.end), successes[-1] if successes else 0.0)
-        return min(self.end, last)
+    def quiet_of(self, started: ClientStarted) -> float:
+        """Return when the client had nothing more to do: when it, or its topic's producers, did anything for the last
+        time.
+        """
+        at = self.wrote.get(started.client) if started.role == "producer" else self.active.get(started.topic)
+        return self.end if at is None else min(self.end, at)
 
 
 def _watch(events: Sequence[Event], ledger: RecordLedger) -> _Watch:
@@ -205,9 +202,9 @@ def _watch(events: Sequence[Event], ledger: RecordLedger) -> _Watch:
     return _Watch(begin, end, seen, active, wrote)
 
 
-def _recovery(
-    started: ClientStarted, moments: Sequence[float], series: _Series, begin: float, end: float
-) -> ClientRecovery:
+def _recovery(started: ClientStarted, moments: Sequence[float], watch: _Watch) -> ClientRecovery:
+    series, begin, quiet = watch.series(started.client), watch.begin_of(started), watch.quiet_of(started)
+    end = _watched_until(series.successes, moments, begin, quiet, watch.end)
     successes = [at for at in series.successes if begin <= at <= end]
     failures = [at for at in series.failures if begin <= at <= end]
     mine = [at for at in moments if begin <= at <= end]
@@ -227,6 +224,24 @@ def _recovery(
         successes=len(successes),
         spans=tuple(_spans(failures, gaps, successes[0] if successes else begin, end)),
     )
+
+
+def _watched_until(
+    successes: Sequence[float], moments: Sequence[float], begin: float, quiet: float, end: float
+) -> float:
+    """Return how far the client's silences say something.
+
+    One that is at work when there is nothing more to do is watched until then: what it does while it winds up (a
+    reader asks where the logs end before it takes the last records) is no silence of the system's. One that is silent
+    then is waited for.
+    """
+    known = [at for at in successes if begin <= at <= end]
+    first = min((at for at in moments if begin <= at <= quiet), default=quiet)
+    limit = _gap_limit([at for at in known if at <= first])
+    place = bisect_right(known, quiet)
+    if place and quiet - known[place - 1] <= limit:
+        return quiet
+    return max(quiet, known[-1] if known else 0.0)
 
 
 def _gap_limit(calm: Sequence[float]) -> float:

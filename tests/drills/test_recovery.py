@@ -162,6 +162,19 @@ def test_silence_after_the_producers_have_stopped_is_nobodys_fault():
     assert [each.longest_gap < 0.2 and not each.gap_open for each in recoveries(told, rows)] == [True, True]
 
 
+def test_a_reader_that_is_at_work_when_the_producers_stop_is_not_judged_by_how_it_winds_up():
+    late = ledger(steady(0, 30), deliveries=[*steady(0, 30), 31.4])
+    _, found = recoveries(events(started("reader", "assigned-consumer"), kill(10)), late)
+    assert (found.as_recovery().stable_seconds, found.gap_open) == (0.0, False)
+    assert found.longest_gap == pytest.approx(0.1)
+
+
+def test_a_reader_that_is_silent_when_the_producers_stop_is_waited_for():
+    late = ledger(steady(0, 30), deliveries=[*steady(0, 10), *steady(31.4, 32)])
+    _, found = recoveries(events(started("reader", "assigned-consumer"), kill(10)), late)
+    assert found.as_recovery().first_success_seconds == pytest.approx(21.4)
+
+
 def test_idle_producers_are_left_out():
     assert recoveries(events(), ledger(steady(0, 10)), idle=["canary"]) == []
 
