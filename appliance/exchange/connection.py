@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 from appliance.exchange.addresses import Advertise
 from appliance.exchange.ledger import Ledger
 from appliance.exchange.limits import Limits
-from appliance.exchange.message import NOBODY, Peer
-from appliance.exchange.metadata_answers import MetadataAnswers
+from appliance.exchange.message import NOBODY, Peer, Question
 from appliance.exchange.meters import ApiMeters, Metering
 from appliance.exchange.route import Route
+from appliance.exchange.shared_answers import Asked, SharedAnswers
 from appliance.exchange.topology import Knowledge
+from appliance.wire.apis import Api
 
 
 @dataclass
@@ -27,15 +28,24 @@ class Connection:
     asks: bool = False
     """It is the gateway that asks who the client is: SASL requests are for it (`Then.AUTHENTICATE`)."""
 
-    metadata_answers: MetadataAnswers | None = None
+    others: SharedAnswers | None = None
     """Where all clients see the same of the cluster: what others have just been told. None: each asks for itself."""
+    node_id: int | None = None
+    """The node that the client means to talk to; None: any."""
     meters: ApiMeters = field(default_factory=ApiMeters)
     """Of the virtual cluster."""
 
     @property
-    def shared_answers(self) -> MetadataAnswers | None:
+    def shared_answers(self) -> SharedAnswers | None:
         """The answers that this connection may give and take: not those of a cluster that it is not connected to."""
-        return self.metadata_answers if self.route.target.name == self.knowledge.cluster else None
+        return self.others if self.route.target.name == self.knowledge.cluster else None
+
+    def asked(self, question: Question) -> Asked:
+        """Return what others may have asked as well."""
+        of_the_node = question.api_key == Api.API_VERSIONS
+        return Asked(
+            question.api_key, question.api_version, bytes(question.body), self.node_id if of_the_node else None
+        )
 
     def __post_init__(self) -> None:
         self.metering = Metering(self.meters)
@@ -44,5 +54,8 @@ class Connection:
         """The client must authenticate again before anything else (KIP-368)."""
         self.reserved = False
         """The gateway itself has something to ask upstream: no further request goes there (`Then.YIELD`)."""
+        self.introduction: bytes | None = None
+        """The client's ApiVersions request, where it was answered here and its broker has not had it yet: it learns
+        from it what software the client is."""
         self.client_id = ""
         """The client id last heard in a request that was looked into."""

@@ -29,11 +29,10 @@ from appliance.wire.headers import (
 )
 from appliance.wire.walk import Buffer
 
+_SHARED = frozenset({Api.API_VERSIONS, Api.METADATA})
 _SASL = frozenset({Api.SASL_HANDSHAKE, Api.SASL_AUTHENTICATE})
 _SMALLEST = REQUEST_HEAD.size - SIZE.size + 2
 """Bytes of a request without a body: its header with a client id that is null."""
-_OTHERS_ASK = 0.02
-"""Seconds until a question is looked up anew that somebody else has asked already."""
 _CLIENT_ID = REQUEST_HEAD.size + 2
 """Where the client id's characters begin, behind its length."""
 
@@ -103,18 +102,27 @@ class Requests:
             if kind.writes and connection.route.fenced and self._in_hand is None:
                 return out.step(at, Then.HOLD)
             if kind.request_whole or self._in_hand is not None:
-                frame_end = at + 4 + size
-                if frame_end > end:
-                    return out.step(at, need=4 + size)
-                then, seconds = self._decide(buffer, at, frame_end, kind, out)
-                at = at if then is Then.WAIT else frame_end
-                if then is not Then.READ:
-                    return out.step(at, then, seconds=seconds)
+                step = self._whole(buffer, at, end, kind, out)
+                if step is not None:
+                    return step
+                at += 4 + size
                 continue
+            if connection.introduction is not None:
+                self._introduce(connection.introduction, at, out)
             entry = Entry(correlation_id, api_key, api_version, kind.responses, None, None, kind.response_whole)
             if not self._enter_opaque(buffer, at, min(end, at + 4 + size), entry, kind, 4 + size):
                 return out.step(at)
             self._skip = 4 + size
+
+    def _whole(self, buffer: Buffer, at: int, end: int, kind: Kind, out: Outgoing) -> Step | None:
+        """Look into a request; None: it is on its way, and the next one may follow."""
+        frame_end = at + 4 + SIZE.unpack_from(buffer, at)[0]
+        if frame_end > end:
+            return out.step(at, need=frame_end - at)
+        then, seconds = self._decide(buffer, at, frame_end, kind, out)
+        if then is Then.READ:
+            return None
+        return out.step(at if then in (Then.WAIT, Then.OTHERS) else frame_end, then, seconds=seconds)
 
     def _check_size(self, buffer: Buffer, at: int) -> None:
         limit = self._connection.limits.frame
@@ -213,8 +221,8 @@ class Requests:
             return self._answer(question, 0, versions.unsupported(), at, end, out, kind)
         if is_retired(question.api_key, question.api_version):
             return self._answer(question, question.api_version, _refusal(question), at, end, out, kind)
-        if question.api_key == Api.METADATA and (known := self._told_to_others(in_hand)) is not None:
-            return self._wait(in_hand) if known == "wait" else self._share(question, known, at, end, out, kind)
+        if question.api_key in _SHARED and (known := self._told_to_others(in_hand)) is not None:
+            return self._wait(in_hand) if known == "wait" else self._share(question, known, buffer, at, end, out, kind)
         while in_hand.turn < len(in_hand.kind.requests):
             verdict = in_hand.kind.requests[in_hand.turn].on_request(question)
             in_hand.turn += 1
@@ -234,7 +242,7 @@ class Requests:
                 case Close(reason):
                     raise Refused(reason)
         if question.api_key == Api.SASL_HANDSHAKE:
-            self._connection.metadata_answers = None  # from here on the broker knows the client, and may show it less
+            self._connection.others = None  # from here on the broker knows the client, and may show it less
         if is_bare_sasl(question.api_key, question.api_version):
             return self._answer(question, question.api_version, handshake_refusal(), at, end, out, kind)
         self._forward(buffer, at, end, in_hand, out)
@@ -245,18 +253,20 @@ class Requests:
         answers, kind, question = self._connection.shared_answers, in_hand.kind, in_hand.question
         if answers is None or not kind.alike:
             return None  # what an interceptor says to one is nobody else's
-        known = answers.look_up(self._connection.route, question.api_version, bytes(question.body))
+        known = answers.look_up(self._connection.route, self._connection.asked(question))
         return None if known == "ask" else known
 
     def _wait(self, in_hand: _InHand) -> tuple[Then, float]:
         self._in_hand = in_hand
-        return Then.WAIT, _OTHERS_ASK
+        return Then.OTHERS, 0.0
 
     def _share(
-        self, question: Question, body: bytes, at: int, end: int, out: Outgoing, kind: Kind
+        self, question: Question, body: bytes, buffer: Buffer, at: int, end: int, out: Outgoing, kind: Kind
     ) -> tuple[Then, float]:
         """Answer with bytes that others are answered with too."""
         out.put(at, [], end)
+        if question.api_key == Api.API_VERSIONS:
+            self._connection.introduction = bytes(buffer[at:end])
         head = response_head(question.api_key, question.api_version, question.correlation_id, len(body))
         entry = Entry(question.correlation_id, question.api_key, question.api_version, local=head, shared=body)
         self._enter(entry, kind)
@@ -289,8 +299,17 @@ class Requests:
         self._count_answered(entry, body, end - at)
         return Then.ANSWER, 0.0
 
+    def _introduce(self, introduction: bytes, at: int, out: Outgoing) -> None:
+        """Let the broker have what the client has said of itself, before the first request that goes there."""
+        self._connection.introduction = None
+        _, api_key, api_version, correlation_id = REQUEST_HEAD.unpack_from(introduction)
+        self._connection.ledger.enter(Entry(correlation_id, api_key, api_version, answered=_answered_already))
+        out.put(at, [introduction], at)
+
     def _forward(self, buffer: Buffer, at: int, end: int, in_hand: _InHand, out: Outgoing) -> None:
         question = in_hand.question
+        if self._connection.introduction is not None:
+            self._introduce(self._connection.introduction, at, out)
         if in_hand.replaced:
             body_at = request_header(buffer, at, end).body
             head = (body_at - at - 4 + len(question.body)).to_bytes(4, "big") + bytes(buffer[at + 4 : body_at])
@@ -304,7 +323,7 @@ class Requests:
                 return
         kept = None
         kind = in_hand.kind
-        for_others = question.api_key == Api.METADATA and kind.alike and self._connection.shared_answers is not None
+        for_others = question.api_key in _SHARED and kind.alike and self._connection.shared_answers is not None
         if kind.requests or kind.responses or for_others:
             # The buffer is used again long before the response comes.
             kept = question
@@ -313,6 +332,10 @@ class Requests:
         entry.looked_into, entry.for_others = kind.response_whole, for_others
         self._enter(entry, kind)
         self._connection.metering.entered(entry, end - at)
+
+
+def _answered_already(_: bytes) -> None:
+    """The client does not get this answer: it has had one."""
 
 
 def _refusal(question: Question) -> bytes:

@@ -174,7 +174,7 @@ class Responses:
     def _tell_others(self, question: Question, body: Buffer) -> None:
         answers = self._connection.shared_answers
         if answers is not None:
-            answers.answered(self._connection.route, question.api_version, bytes(question.body), bytes(body))
+            answers.answered(self._connection.route, self._connection.asked(question), bytes(body))
 
     def _rewritten(self, entry: Entry, body: Buffer, out: Outgoing) -> bytes | None:
         """Return the body as the client may see it; None where it may see it as it is."""

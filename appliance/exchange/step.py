@@ -20,6 +20,8 @@ class Then(Enum):
     """Wait until the route is no longer fenced, then ask again."""
     WAIT = auto()
     """Wait `Step.seconds`, then ask again."""
+    OTHERS = auto()
+    """Wait until somebody else's answer has come (`SharedAnswers.when_told`), or for its PATIENCE; then ask again."""
     ANSWER = auto()
     """Send the client what `Exchange.local_answers` returns, then ask again."""
     AUTHENTICATE = auto()

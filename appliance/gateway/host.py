@@ -12,9 +12,9 @@ from appliance.exchange.exchange import Exchange
 from appliance.exchange.interceptor import Outage
 from appliance.exchange.limits import Limits
 from appliance.exchange.message import NOBODY, Peer, Question
-from appliance.exchange.metadata_answers import MetadataAnswers
 from appliance.exchange.meters import Meters
 from appliance.exchange.route import Route, Target
+from appliance.exchange.shared_answers import SharedAnswers
 from appliance.exchange.step import NotAuthenticated, Refused
 from appliance.exchange.topology import Knowledge
 from appliance.gateway.certificates import Certificates
@@ -118,14 +118,10 @@ class Host:
             session.end("outage")
             return
         knowledge = await self._discovery.knowledge(route.target)
-        upstream = await self._connect_upstream(session, route.target, knowledge)
         self._open_doors()
-        try:
-            await self._pump(session, route, knowledge, upstream)
-        finally:
-            upstream.channel.close()
+        await self._pump(session, route, knowledge)
 
-    async def _pump(self, session: Session, route: Route, knowledge: Knowledge, upstream: Dialled) -> None:
+    async def _pump(self, session: Session, route: Route, knowledge: Knowledge) -> None:
         asked, conversation = session.door.spec.limits, session.conversation
         assert session.channel is not None
         limits = Limits(frame=asked.frame, in_flight=asked.in_flight)
@@ -134,11 +130,13 @@ class Host:
         session.exchange = Exchange(
             route, knowledge, advertise, limits, _peer_of(session.peer), asks=asks, meters=meters
         )
-        session.exchange.metadata_answers = self._shared_answers(session, route.target)
+        session.exchange.others = self._shared_answers(session, route.target)
+        session.exchange.node_id = session.node_id
         session.pair = Pair(
             session.channel,
-            upstream.channel,
             session.exchange,
+            dial=partial(self._connect_upstream, session, route.target, knowledge),
+            stay=partial(stay_logged_in, self._dialer, route.target, _name(session)),
             reactor=self._reactor,
             feed=self._feed,
             memory=self._shares.of(session.door).memory,
@@ -146,14 +144,13 @@ class Host:
             authenticate=partial(self._authenticate_again, session),
         )
         self._note_expiry(session)
-        renewal = partial(stay_logged_in, session.pair, self._dialer, upstream, route.target, _name(session))
-        await session.pair.run(beside=renewal if upstream.session_lifetime is not None else None)
+        await session.pair.run()
 
-    def _shared_answers(self, session: Session, target: Target) -> MetadataAnswers | None:
+    def _shared_answers(self, session: Session, target: Target) -> SharedAnswers | None:
         """Return where clients of a listener tell each other what the cluster shows; None where it shows each its
         own."""
         asked = target.authentication
-        return None if asked and asked.per_principal else self._shares.of(session.door).metadata_answers
+        return None if asked and asked.per_principal else self._shares.of(session.door).answers
 
     async def _authenticate_again(self, session: Session, question: Question) -> Outcome:
         assert session.conversation is not None

@@ -3,6 +3,9 @@
 Back-pressure is structural: a pump sends before it reads again, so a slow reader on one side stops the reading on the
 other.
 A half-closed client still gets the answers that it is owed. Whatever ends one side ends both.
+
+The upstream connection is opened when the first bytes have to go there: who only knocks, or asks what others have just
+been told, costs the cluster nothing.
 """
 
 from __future__ import annotations
@@ -17,15 +20,19 @@ import trio
 from appliance.exchange.exchange import Exchange
 from appliance.exchange.message import Question
 from appliance.exchange.route import Route
+from appliance.exchange.shared_answers import PATIENCE
 from appliance.exchange.step import NotAuthenticated, OverLimit, Step, Then
 from appliance.gateway.buffers import Memory, Reading
 from appliance.gateway.channel import Channel
+from appliance.gateway.dialer import Dialled
 from appliance.gateway.feed import SnapshotFeed
 from appliance.gateway.login import Outcome
 from appliance.gateway.outlet import Outlet
 from appliance.gateway.pump import Pump
 from appliance.gateway.reactor import BROKEN, READ, WRITE, Reactor
 
+Dial = Callable[[], Awaitable[Dialled]]
+"""Opens the upstream connection. Raises GatewayError, Malformed or OSError where there is none to be had."""
 Authenticate = Callable[[Question], Awaitable[Outcome]]
 """Finds the answer to a SASL request on a connection that stands (KIP-368)."""
 
@@ -33,10 +40,10 @@ Authenticate = Callable[[Question], Awaitable[Outcome]]
 class _Side:
     """One of the two connections: what is read from it, what goes out by it, and what is waited for."""
 
-    def __init__(self, channel: Channel) -> None:
+    def __init__(self, channel: Channel, outlet: Outlet, pump: Pump) -> None:
         self.channel = channel
-        self.outlet = Outlet(channel)
-        self.pump: Pump
+        self.outlet = outlet
+        self.pump = pump
         self.fd = channel.fileno()
         self.watched = READ
 
@@ -56,17 +63,19 @@ class _Side:
 
 
 class Pair:
-    """Moves bytes between two channels until one side ends; `run` returns then. Does not close them.
+    """Moves bytes between two channels until one side ends; `run` returns then. The client's is not closed here.
 
-    `run` raises Malformed for bytes that cannot be Kafka's, OSError for a broken connection; both mean: close.
+    `run` raises Malformed for bytes that cannot be Kafka's, OSError for a broken connection, and what `dial` raises;
+    all mean: close. `stay` keeps the upstream connection logged in where its session ends.
     """
 
     def __init__(
         self,
         client: Channel,
-        upstream: Channel,
         exchange: Exchange,
         *,
+        dial: Dial,
+        stay: Callable[[Pair, Dialled], Awaitable[None]],
         reactor: Reactor,
         feed: SnapshotFeed,
         memory: Memory,
@@ -83,24 +92,22 @@ class Pair:
         self._reactor = reactor
         self._feed = feed
         self._open_doors = open_doors
-        self._client = _Side(client)
-        self._upstream = _Side(upstream)
-        self._client.pump = Pump(
+        self._dial = dial
+        self._dialling = False
+        self._stay = stay
+        self._memory = memory
+        self._to_upstream = Outlet()
+        requests = Pump(
             client,
             Reading(memory.requests, memory.budget, reactor.clock, self._evict),
             self._ask_requests,
-            self._upstream.outlet,
+            self._to_upstream,
             pause=self._pause_requests,
             end=self._requests_ended,
         )
-        self._upstream.pump = Pump(
-            upstream,
-            Reading(memory.responses, memory.budget, reactor.clock, self._evict),
-            self._ask_responses,
-            self._client.outlet,
-            pause=self._pause_responses,
-            end=self._responses_ended,
-        )
+        self._client = _Side(client, Outlet(client), requests)
+        self._sides = [self._client]
+        """Those that there are: the upstream one comes when it is needed."""
         self.active_at = reactor.clock()
         """When bytes last came, by the reactor's clock."""
         self._client_ended = False
@@ -108,34 +115,55 @@ class Pair:
         self._failure: Exception | None = None
         self._nursery: trio.Nursery
 
-    async def run(self, *, beside: Callable[[], Awaitable[None]] | None = None) -> None:
-        """Pump both ways until one side ends; what runs `beside` is cancelled then, and its failure ends the pair."""
-        sides = (self._client, self._upstream)
+    async def run(self) -> None:
+        """Pump both ways until one side ends."""
         async with trio.open_nursery() as nursery:
             self._nursery = nursery
-            for side in sides:
-                self._reactor.watch(side.fd, side.watched, self._handler(side))
             try:
-                if beside is not None:
-                    nursery.start_soon(self._run_beside, beside)
-                for side in sides:
-                    if side.channel.more():
-                        self._guarded(side.pump.readable)
+                self._begin(self._client)
                 await self._ended.wait()
             finally:
                 self._ended.set()
-                for side in sides:
+                for side in self._sides:
                     self._reactor.forget(side.fd)
                     side.pump.release()
+                    if side is not self._client:
+                        side.channel.close()
             nursery.cancel_scope.cancel()
         if self._failure is not None:
             raise self._failure
 
-    async def _run_beside(self, beside: Callable[[], Awaitable[None]]) -> None:
+    def _begin(self, side: _Side) -> None:
+        self._reactor.watch(side.fd, side.watched, self._handler(side))
+        if side.channel.more():
+            self._guarded(side.pump.readable)
+
+    async def _connect(self) -> None:
+        """Open the upstream connection, and keep it logged in."""
         try:
-            await beside()
+            dialled = await self._dial()
+            self._connected(dialled.channel)
+            if dialled.session_lifetime is not None:
+                await self._stay(self, dialled)
         except Exception as error:  # noqa: BLE001 - `run` raises it
             self._end(error)
+
+    def _connected(self, channel: Channel) -> None:
+        if self._ended.is_set():
+            channel.close()
+            return
+        responses = Pump(
+            channel,
+            Reading(self._memory.responses, self._memory.budget, self._reactor.clock, self._evict),
+            self._ask_responses,
+            self._client.outlet,
+            pause=self._pause_responses,
+            end=self._responses_ended,
+        )
+        upstream = _Side(channel, self._to_upstream, responses)
+        self._sides.append(upstream)
+        self._begin(upstream)
+        self._guarded(lambda: self._to_upstream.open(channel))
 
     # -- called by the reactor, and by what a pump waits for
 
@@ -164,14 +192,18 @@ class Pair:
     def _settle(self) -> None:
         """Note what has left, and have both sides watched for what they want now."""
         metering = self.exchange.metering
-        if metering.sending and not self._upstream.outlet.blocked:
+        if self._to_upstream.blocked and not self._dialling:
+            self._dialling = True
+            self._nursery.start_soon(self._connect)
+            self._reactor.yield_soon()
+        if metering.sending and not self._to_upstream.blocked:
             metering.requests_left(self._reactor.clock(), whole=self.exchange.between_requests)
         if metering.replying and not self._client.outlet.blocked:
             metering.responses_left(self._reactor.clock())
         if self._client_ended and not len(self.exchange.ledger) and not self._client.outlet.blocked:
             self._end()
             return
-        for side in (self._client, self._upstream):
+        for side in self._sides:
             wanted = side.wanted
             if wanted != side.watched:
                 side.watched = wanted
@@ -186,8 +218,8 @@ class Pair:
         if self._ended.is_set():
             return
         self._ended.set()
-        self._client.pump.listening = self._upstream.pump.listening = False
-        for side in (self._client, self._upstream):
+        for side in self._sides:
+            side.pump.listening = False
             self._reactor.change(side.fd, 0)
         self._reactor.yield_soon()
 
@@ -213,11 +245,25 @@ class Pair:
             self._reactor.yield_soon()
         elif step.then is Then.HOLD:
             self._later(self._client, self._wait_for_the_fence)
+        elif step.then is Then.OTHERS:
+            self._later(self._client, _told, self._something_new())
         elif step.then is Then.AUTHENTICATE:
             self._later(self._client, self._answer_sasl, step.question)
         else:
             self._later(self._client, trio.sleep, step.seconds)
         return False
+
+    def _something_new(self) -> trio.Event:
+        """Return what is set when one of the answers that are shared has come."""
+        others, told = self.exchange.shared_answers, trio.Event()
+        assert others is not None
+
+        def look_again() -> None:
+            told.set()
+            self._reactor.yield_soon()
+
+        others.when_told(look_again)
+        return told
 
     async def _wait_for_the_fence(self) -> None:
         while self._route().fenced:
@@ -278,7 +324,7 @@ class Pair:
         return answers[0]
 
     def _send_upstream(self, frame: bytes) -> None:
-        self._upstream.outlet.send([frame], _nothing)
+        self._to_upstream.send([frame], _nothing)
 
     # -- broker to client
 
@@ -290,7 +336,7 @@ class Pair:
         return step
 
     def _pause_responses(self, step: Step) -> bool:
-        self._later(self._upstream, trio.sleep, step.seconds)
+        self._later(self._sides[-1], trio.sleep, step.seconds)
         return False
 
     def _responses_ended(self) -> None:
@@ -306,6 +352,12 @@ class Pair:
 
         self._nursery.start_soon(wait_and_go_on)
         self._reactor.yield_soon()
+
+
+async def _told(event: trio.Event) -> None:
+    """Wait for it, for as long as whoever asked is worth waiting for."""
+    with trio.move_on_after(PATIENCE):
+        await event.wait()
 
 
 def _nothing() -> None:

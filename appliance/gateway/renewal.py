@@ -15,7 +15,7 @@ _SHARE = 0.8
 """Of a session's life after which it is renewed; Kafka's clients do so at a random 85 to 95 %."""
 
 
-async def stay_logged_in(pair: Pair, dialer: Dialer, upstream: Dialled, target: Target, principal: str) -> None:
+async def stay_logged_in(dialer: Dialer, target: Target, principal: str, pair: Pair, upstream: Dialled) -> None:
     """Log in again and again until cancelled. Raises NotLoggedIn where the cluster has had enough of us."""
     lifetime = upstream.session_lifetime
     while lifetime is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from appliance.exchange.measures import Series
-from appliance.exchange.metadata_answers import MetadataAnswers
+from appliance.exchange.shared_answers import SharedAnswers
 from appliance.gateway.admission import Admission
 from appliance.gateway.budget import Budget
 from appliance.gateway.buffers import REQUEST_BYTES, RESPONSE_BYTES, Buffers, Memory
@@ -19,7 +19,7 @@ class Share:
     def __init__(self, door: Door, requests: Buffers, responses: Buffers) -> None:
         self.admission = Admission()
         self.memory = Memory(Budget(door.spec.limits.buffered), requests, responses)
-        self.metadata_answers = MetadataAnswers(Reactor.clock)
+        self.answers = SharedAnswers(Reactor.clock)
 
 
 class Shares:

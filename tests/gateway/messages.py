@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from kio.schema.api_versions.v0 import response as versions_v0
+from kio.schema.api_versions.v3 import request as versions_request
 from kio.schema.api_versions.v3 import response as versions_v3
 from kio.schema.errors import ErrorCode
 from kio.schema.fetch.v17 import response as fetch_v17
@@ -113,6 +114,12 @@ def produce(
         topic_data=(produce_request.TopicProduceData(name=TopicName(topic), partition_data=(partition,)),),
     )
     return request(PRODUCE, PRODUCE_VERSION, correlation_id, bytes_of(body), client_id)
+
+
+def hello(correlation_id: int) -> bytes:
+    """Return an ApiVersions request (version 3) of a client that says what software it is."""
+    body = versions_request.ApiVersionsRequest(client_software_name="tester", client_software_version="1.0")
+    return request(API_VERSIONS, 3, correlation_id, bytes_of(body))
 
 
 def opaque(correlation_id: int, body: bytes = b"\0\0\0\0") -> bytes:

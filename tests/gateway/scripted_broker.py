@@ -91,8 +91,10 @@ class ScriptedBroker:
         """Until set, the gateway's own questions stay without an answer; set unless a test clears it."""
         self.answering.set()
         self.cluster_id = f"cluster-behind-{self.port}"
+        self.connections = 0
+        """So far, the gateway's own included, and such on which nothing was said."""
         self.arrived = 0
-        """Client connections so far."""
+        """Client connections on which a request has come, so far."""
         self._send, self._arrivals = trio.open_memory_channel[Conversation](math.inf)
 
     async def accept(self) -> Conversation:
@@ -108,6 +110,7 @@ class ScriptedBroker:
         await self._listener.aclose()
 
     async def _serve_one(self, stream: trio.SocketStream) -> None:
+        self.connections += 1
         conversation = Conversation(stream)
         request = await conversation.next_request()
         if request is None:

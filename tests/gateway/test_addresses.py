@@ -177,7 +177,8 @@ async def test_a_node_that_cannot_be_reached_closes_the_client_and_is_named(log:
         async with running(broker, door_on(free_base())) as here:
             await here.link()
             client = await here.client(2)
-            assert await client.rest() == b""
+            await client.send(messages.opaque(1))
+            await client.closed()
             assert f"cluster primary, node 2: 127.0.0.1:{nowhere}" in log.only_line
             await here.is_served()
 

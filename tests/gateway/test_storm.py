@@ -1,4 +1,4 @@
-"""Clients that all come back at once ask the cluster once."""
+"""Clients that all come back at once ask the cluster once, and cost it no more connections than they need."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ import trio
 from appliance.exchange.interceptor import Interceptor
 from appliance.policies.positions.leader_epochs import LeaderEpochs
 from tests.gateway import messages
-from tests.gateway.scene import scene
+from tests.gateway.scene import door_on, free_base, running, scene
+from tests.gateway.scripted_broker import scripted_broker
 
+VERSIONS = messages.offered_versions([(messages.METADATA, 0, 9), (messages.LIST_GROUPS, 0, 5)], 3)
 CLIENTS = 20
 
 
@@ -50,3 +52,69 @@ async def test_whoever_logs_in_at_the_broker_asks_for_itself():
             await client.send(messages.metadata(6))
             await conversation.answer(await conversation.expect_request(), messages.metadata_answer(here.broker.nodes))
             assert (await client.receive())[0] == 6
+
+
+async def test_whoever_says_nothing_costs_the_cluster_no_connection():
+    async with scene() as here:
+        await here.is_served()
+        before = here.broker.connections
+        silent = await here.client()
+        assert await silent.is_quiet()
+        assert here.broker.connections == before
+
+
+async def test_whoever_asks_what_others_were_told_costs_the_cluster_no_connection():
+    async with scene() as here:
+        first, conversation = await here.link()
+        await first.send(messages.hello(2) + messages.metadata(3))
+        await conversation.answer(await conversation.expect_request(), VERSIONS)
+        await conversation.answer(await conversation.expect_request(), messages.metadata_answer(here.broker.nodes))
+        answers = [await first.receive_frame() for _ in range(2)]
+        before = here.broker.connections
+        client = await here.client()
+        await client.send(messages.hello(2) + messages.metadata(3))
+        assert [await client.receive_frame() for _ in range(2)] == answers
+        assert here.broker.connections == before
+
+
+async def test_the_broker_learns_what_a_client_is_before_the_first_request_that_it_gets():
+    async with scene() as here:
+        first, conversation = await here.link()
+        await first.send(messages.hello(2))
+        await conversation.answer(await conversation.expect_request(), VERSIONS)
+        await first.receive_frame()
+        second = await here.client()
+        await second.send(messages.hello(7))
+        assert await second.receive_frame()
+        await second.send(messages.opaque(8))
+        behind = await here.broker.accept()
+        introduced, asked = await behind.expect_request(), await behind.expect_request()
+        assert introduced.frame == messages.hello(7)
+        assert asked.frame == messages.opaque(8)
+        await behind.answer(introduced, VERSIONS)
+        await behind.answer(asked, b"groups")
+        assert await second.receive() == (8, b"groups")
+
+
+async def test_what_one_node_says_of_itself_is_not_said_for_another():
+    async with scripted_broker() as one, scripted_broker(2) as two:
+        one.nodes[2] = two.address
+        async with running(one, door_on(free_base())) as here:
+            first, conversation = await here.link(1)
+            await first.send(messages.hello(2))
+            await conversation.answer(await conversation.expect_request(), VERSIONS)
+            await first.receive_frame()
+            second = await here.client(2)
+            await second.send(messages.hello(2))
+            assert (await (await two.accept()).expect_request()).frame == messages.hello(2)
+
+
+async def test_whoever_asked_may_go_and_somebody_else_asks():
+    async with scene() as here:
+        (first, conversation), (second, other) = await here.link(), await here.link()
+        await first.send(messages.metadata(2))
+        await conversation.expect_request()
+        await second.send(messages.metadata(3))
+        await first.stream.aclose()
+        await other.answer(await other.expect_request(), messages.metadata_answer(here.broker.nodes))
+        assert (await second.receive())[0] == 3
