@@ -78,6 +78,10 @@ class Exchange(Connection):
         """Answer a SASL request (`Then.AUTHENTICATE`) in its turn."""
         self._requests.answer(question, body)
 
+    def when_told(self, look_again: Callable[[], None]) -> None:
+        """Call it once, when the request that waits for somebody else's answer (`Then.OTHERS`) is worth another try."""
+        self._requests.when_told(look_again)
+
     def local_answers(self) -> list[bytes]:
         """Return the gateway's own answers that may go to the client now."""
         return self.ledger.take_local()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -255,6 +256,13 @@ class Requests:
             return None  # what an interceptor says to one is nobody else's
         known = answers.look_up(self._connection.route, self._connection.asked(question))
         return None if known == "ask" else known
+
+    def when_told(self, look_again: Callable[[], None]) -> None:
+        """Call it once, when the request in hand, told to wait for somebody else's answer, may be asked about again."""
+        others, in_hand = self._connection.shared_answers, self._in_hand
+        assert others is not None
+        assert in_hand is not None
+        others.when_told(self._connection.asked(in_hand.question), look_again)
 
     def _wait(self, in_hand: _InHand) -> tuple[Then, float]:
         self._in_hand = in_hand

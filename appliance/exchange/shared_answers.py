@@ -15,7 +15,7 @@ from appliance.exchange.route import Route
 
 FRESH_SECONDS = 0.25
 """Less than any client's pause before it asks anew, and than brokers take to hear of a new leader."""
-PATIENCE = 1.0
+_PATIENCE = 1.0
 """Seconds after which somebody else asks: whoever asked may be gone, or its broker stuck."""
 _MOST_BYTES = 64 * 1024 * 1024
 """What is kept at the most: a hostile client can ask for a million different lists of topics."""
@@ -40,7 +40,7 @@ class SharedAnswers:
         self._answers: dict[Asked, tuple[float, bytes]] = {}
         self._bytes = 0
         self._asked: dict[Asked, float] = {}
-        self._waiting: list[Callable[[], None]] = []
+        self._waiting: dict[Asked, list[Callable[[], None]]] = {}
 
     def look_up(self, route: Route, asked: Asked) -> bytes | Literal["wait", "ask"]:
         """Return the body that answers the question; or whether to wait for somebody else's answer, or to ask oneself
@@ -51,14 +51,20 @@ class SharedAnswers:
         if found is not None and now - found[0] < FRESH_SECONDS:
             return found[1]
         asked_at = self._asked.get(asked)
-        if asked_at is not None and now - asked_at < PATIENCE:
+        if asked_at is not None and now - asked_at < _PATIENCE:
             return "wait"
         self._asked[asked] = now
         return "ask"
 
-    def when_told(self, look_again: Callable[[], None]) -> None:
-        """Call it once, when there is something new: an answer, or another route."""
-        self._waiting.append(look_again)
+    def when_told(self, asked: Asked, look_again: Callable[[], None]) -> None:
+        """Call it once, when looking up again makes sense. Must not raise, and must bear being called for nothing."""
+        self._waiting.setdefault(asked, []).append(look_again)
+
+    def give_up_on_the_slow(self) -> None:
+        """Let others ask what somebody asked long ago. To be called about as often as `_PATIENCE`."""
+        late = self._clock() - _PATIENCE
+        for asked in [asked for asked in self._waiting if self._asked.get(asked, late) <= late]:
+            self._tell(asked)
 
     def answered(self, route: Route, asked: Asked, body: bytes) -> None:
         """Take note of an answer as the client gets it; one to a question of another route is of no use any more."""
@@ -71,7 +77,7 @@ class SharedAnswers:
         while self._bytes > _MOST_BYTES and self._answers:
             oldest = next(iter(self._answers))
             self._bytes -= len(self._answers.pop(oldest)[1])
-        self._tell()
+        self._tell(asked)
 
     def _follow(self, route: Route) -> None:
         """Forget everything with a new snapshot: another cluster may serve, or the same one otherwise."""
@@ -80,9 +86,9 @@ class SharedAnswers:
             self._answers.clear()
             self._asked.clear()
             self._bytes = 0
-            self._tell()
+            for asked in list(self._waiting):
+                self._tell(asked)
 
-    def _tell(self) -> None:
-        waiting, self._waiting = self._waiting, []
-        for look_again in waiting:
+    def _tell(self, asked: Asked) -> None:
+        for look_again in self._waiting.pop(asked, ()):
             look_again()

@@ -21,7 +21,7 @@ class Then(Enum):
     WAIT = auto()
     """Wait `Step.seconds`, then ask again."""
     OTHERS = auto()
-    """Wait until somebody else's answer has come (`SharedAnswers.when_told`), or for its PATIENCE; then ask again."""
+    """Somebody else's answer is on its way: ask again when `SharedAnswers` calls what `Exchange.when_told` gave it."""
     ANSWER = auto()
     """Send the client what `Exchange.local_answers` returns, then ask again."""
     AUTHENTICATE = auto()

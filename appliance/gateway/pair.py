@@ -20,7 +20,6 @@ import trio
 from appliance.exchange.exchange import Exchange
 from appliance.exchange.message import Question
 from appliance.exchange.route import Route
-from appliance.exchange.shared_answers import PATIENCE
 from appliance.exchange.step import NotAuthenticated, OverLimit, Step, Then
 from appliance.gateway.buffers import Memory, Reading
 from appliance.gateway.channel import Channel
@@ -246,24 +245,12 @@ class Pair:
         elif step.then is Then.HOLD:
             self._later(self._client, self._wait_for_the_fence)
         elif step.then is Then.OTHERS:
-            self._later(self._client, _told, self._something_new())
+            self.exchange.when_told(lambda: self._guarded(self._client.pump.go_on))
         elif step.then is Then.AUTHENTICATE:
             self._later(self._client, self._answer_sasl, step.question)
         else:
             self._later(self._client, trio.sleep, step.seconds)
         return False
-
-    def _something_new(self) -> trio.Event:
-        """Return what is set when one of the answers that are shared has come."""
-        others, told = self.exchange.shared_answers, trio.Event()
-        assert others is not None
-
-        def look_again() -> None:
-            told.set()
-            self._reactor.yield_soon()
-
-        others.when_told(look_again)
-        return told
 
     async def _wait_for_the_fence(self) -> None:
         while self._route().fenced:
@@ -352,12 +339,6 @@ class Pair:
 
         self._nursery.start_soon(wait_and_go_on)
         self._reactor.yield_soon()
-
-
-async def _told(event: trio.Event) -> None:
-    """Wait for it, for as long as whoever asked is worth waiting for."""
-    with trio.move_on_after(PATIENCE):
-        await event.wait()
 
 
 def _nothing() -> None:

@@ -42,7 +42,10 @@ class Shares:
         return self.of(door).admission.pause(door.spec.limits, Reactor.clock())
 
     def end_the_slow(self, doors: Iterable[Door]) -> None:
-        """Close connections that hold an unfinished message longer than their listener allows."""
+        """Close connections that hold an unfinished message longer than their listener allows, and let nobody wait any
+        longer for the answer to what somebody else has asked."""
+        for share in self._of.values():
+            share.answers.give_up_on_the_slow()
         now = Reactor.clock()
         for door in doors:
             limits, budget = door.spec.limits, self.of(door).memory.budget

@@ -86,13 +86,33 @@ def test_what_a_node_says_of_itself_is_not_said_of_another():
     assert shared.look_up(ROUTE, of_one._replace(node_id=2)) == "ask"
 
 
-def test_whoever_waits_is_told_once_when_there_is_something_new():
+def test_whoever_waits_is_told_once_and_only_of_what_it_asked():
     shared, _ = answers()
     told: list[str] = []
     shared.look_up(ROUTE, ALL)
-    shared.when_told(lambda: told.append("an answer"))
+    shared.when_told(ALL, lambda: told.append("all"))
+    shared.when_told(SOME, lambda: told.append("some"))
     shared.answered(ROUTE, ALL, b"brokers")
     shared.answered(ROUTE, ALL, b"brokers")
-    shared.when_told(lambda: told.append("another cluster"))
-    shared.look_up(Route("orders", Target("standby", (("10.0.0.2", 9092),))), ALL)
-    assert told == ["an answer", "another cluster"]
+    assert told == ["all"]
+
+
+def test_whoever_waits_looks_again_when_another_cluster_serves():
+    shared, _ = answers()
+    told: list[str] = []
+    shared.look_up(ROUTE, ALL)
+    shared.when_told(ALL, lambda: told.append("all"))
+    shared.look_up(Route("orders", Target("standby", (("10.0.0.2", 9092),))), SOME)
+    assert told == ["all"]
+
+
+def test_whoever_waits_for_somebody_slow_is_told_to_ask():
+    shared, clock = answers()
+    asked: list[object] = []
+    shared.look_up(ROUTE, ALL)
+    shared.when_told(ALL, lambda: asked.append(shared.look_up(ROUTE, ALL)))
+    shared.give_up_on_the_slow()
+    assert asked == []
+    clock.now += 5
+    shared.give_up_on_the_slow()
+    assert asked == ["ask"]

@@ -118,3 +118,12 @@ async def test_whoever_asked_may_go_and_somebody_else_asks():
         await first.stream.aclose()
         await other.answer(await other.expect_request(), messages.metadata_answer(here.broker.nodes))
         assert (await second.receive())[0] == 3
+
+
+async def test_a_client_that_asks_the_same_twice_at_once_is_answered_twice():
+    async with scene() as here:
+        client, conversation = await here.link()
+        await client.send(messages.metadata(2) + messages.metadata(3) + messages.metadata(4))
+        await conversation.answer(await conversation.expect_request(), messages.metadata_answer(here.broker.nodes))
+        assert [(await client.receive())[0] for _ in range(3)] == [2, 3, 4]
+        assert await conversation.is_quiet()
