@@ -145,6 +145,32 @@ class Switching:
         finally:
             consumer.close()
 
+    def wait_committed(self, bootstrap: str, offset: int) -> None:
+        """Wait until the group has committed this; fails where it does not come to that."""
+        settings = {"bootstrap.servers": bootstrap, "group.id": f"group-of-{self.topic}", "log_level": 0}
+        consumer = Consumer(settings)
+        try:
+            deadline, found = time.monotonic() + PATIENCE, -1
+            while found != offset:
+                assert time.monotonic() < deadline, f"committed is {found}, wanted {offset}"
+                (position,) = consumer.committed([TopicPartition(self.topic, 0)], timeout=PATIENCE)
+                found = position.offset
+                time.sleep(0.05)
+        finally:
+            consumer.close()
+
+    def slow_down(self, api: str, delay: str) -> None:
+        """From now on each request of this API waits for so long before it goes upstream."""
+        spec = {
+            "virtual_cluster": "orders", "select": {"apis": [api]}, "latency": {"delay": delay}, "duration": "1m",
+            "lease": "1m",
+        }  # fmt: skip
+        name = f"slow-{api.lower()}"
+        with self._control() as control:
+            fault = {"kind": "Fault", "metadata": {"name": name}, "spec": spec}
+            answer = control.put(f"/v1/faults/{name}", json=fault)
+            assert answer.is_success, answer.text
+
     def syncs(self, bootstrap: str, target: str, *pairs: tuple[int, int]) -> None:
         """Write offset syncs as MirrorMaker does: the source's offset, the target's."""
         name = self.topic.encode()
@@ -157,20 +183,23 @@ class Switching:
 
     def switch(self, to: str, *, mode: str = "planned", leave_records_behind: bool = True) -> dict[str, Any]:
         """Switch, and return the record when it is over; fails unless it was done."""
-        file = self.gateway.ready.token_file
-        assert file is not None
-        headers = {"Authorization": f"Bearer {file.read_text().strip()}"}
         path = "/v1/virtualclusters/orders/switchover"
-        with httpx.Client(base_url=str(self.gateway.ready.api), headers=headers, trust_env=False) as api:
+        with self._control() as control:
             asked = {"to": to, "mode": mode, "leave_records_behind": mode == "planned" and leave_records_behind}
-            answer = api.post(path, json=asked)
+            answer = control.post(path, json=asked)
             assert answer.is_success, answer.text
             deadline = time.monotonic() + PATIENCE
-            while (record := api.get(path).json())["state"] not in ("done", "failed", "rolled-back"):
+            while (record := control.get(path).json())["state"] not in ("done", "failed", "rolled-back"):
                 assert time.monotonic() < deadline, record
                 time.sleep(0.05)
         assert record["state"] == "done", record
         return dict(record)
+
+    def _control(self) -> httpx.Client:
+        file = self.gateway.ready.token_file
+        assert file is not None
+        headers = {"Authorization": f"Bearer {file.read_text().strip()}"}
+        return httpx.Client(base_url=str(self.gateway.ready.api), headers=headers, trust_env=False)
 
 
 @contextmanager
