@@ -15,7 +15,7 @@ _STYLES = {"pass": "green", "fail": "red", "inconclusive": "yellow"}
 _COUNTS = (
     ("lost", "acknowledged, and absent from the surviving log"),
     ("duplicated", "extra copies in the surviving log"),
-    ("reordered", "behind a later record of the same producer"),
+    ("reordered", "in the log, or to a consumer, behind a later record"),
     ("redelivered", "delivered to a consumer that had it already"),
     ("skipped", "passed over by a consumer"),
     ("altered", "with other content than was sent"),

@@ -22,6 +22,7 @@ Outcome = Literal["pass", "fail", "inconclusive"]
 
 _PLACES_NAMED = 5
 _CONSUMERS_METRICS = ("redelivered.records", "skipped.records")
+_ANYONES_METRICS = ("reordered.records",)
 
 
 @dataclass(frozen=True)
@@ -94,12 +95,11 @@ def _judge_records(objective: RecordsObjective, evidence: Evidence) -> Judgement
 
 
 def _doubt(objective: RecordsObjective, evidence: Evidence) -> str:
+    named = [name for name in evidence.traffic if fnmatchcase(name, objective.client)]
     consumers = objective.metric in _CONSUMERS_METRICS
-    concerned = [
-        name
-        for name in evidence.traffic
-        if fnmatchcase(name, objective.client) and (name not in evidence.producers) == consumers
-    ]
+    if objective.metric in _ANYONES_METRICS:
+        consumers = not any(name in evidence.producers for name in named)
+    concerned = [name for name in named if (name not in evidence.producers) == consumers]
     if not any(evidence.traffic[name] for name in concerned):
         had = "was delivered to" if consumers else "of its was acknowledged to"
         return f"no record {had} {', '.join(concerned) or objective.client}, so nothing is proven"

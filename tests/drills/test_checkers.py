@@ -82,6 +82,31 @@ def test_order_is_judged_by_offset_and_not_by_the_order_of_reading():
     assert results(written(3), reversed(logged(0, 1, 2))).reordered.count == 0
 
 
+def test_a_record_that_a_reader_first_got_behind_a_later_one_is_reordered():
+    got = [delivery(0, 0), delivery(2, 2), delivery(1, 1), delivery(2, 2)]
+    found = results(written(3), logged(0, 1, 2), got).reordered
+    assert list(found) == [Finding(Place("reader", TOPIC, 0), 1, ("reordered canary/0/1",))]
+
+
+def test_a_reader_that_goes_back_gets_records_again_and_none_out_of_order():
+    got = [delivery(offset, seq) for offset, seq in ((0, 0), (1, 1), (0, 0), (1, 1), (2, 2))]
+    found = results(written(3), logged(0, 1, 2), got)
+    assert (found.redelivered.count, found.reordered.count) == (2, 0)
+
+
+def test_a_reader_is_not_charged_with_the_order_of_the_log():
+    log = logged(0, 2, 1)
+    found = results(written(3), log, [delivery(0, 0), delivery(1, 2), delivery(2, 1)]).reordered
+    assert list(found) == [Finding(Place("canary", TOPIC, 0), 1, ("reordered canary/0/1",))]
+
+
+def test_the_members_of_a_group_are_one_reader_of_one_order():
+    got = [delivery(1, 1, client="one"), delivery(0, 0, client="two")]
+    readers = {"one": "one+two", "two": "one+two"}
+    assert ids(results(written(2), logged(0, 1), got, readers=readers).reordered) == ["reordered canary/0/0"]
+    assert results(written(2), logged(0, 1), got).reordered.count == 0
+
+
 def test_other_content_is_altered_and_counted_once():
     found = results(written(1), [stored(0, 0, digest="x"), stored(1, 0, digest="y")])
     assert (found.altered.count, found.duplicated.count) == (1, 1)

@@ -198,6 +198,20 @@ def repeat_delivery(record: Record) -> str:
     return "redelivered"
 
 
+def swap_deliveries(record: Record) -> str:
+    author, partition = record.random.choice(PRODUCERS), record.random.randrange(record.partitions)
+    places = [
+        index
+        for index, row in enumerate(record.rows.deliveries)
+        if row.client == "fixed" and row.partition == partition and row.id.startswith(f"{author}/")
+    ]
+    assume(len(places) > 1)
+    one, other = record.random.sample(places, 2)
+    rows = record.rows.deliveries
+    rows[one], rows[other] = rows[other], rows[one]
+    return "reordered"
+
+
 @EXAMPLES
 @given(records())
 def test_a_clean_record_is_green(record):
@@ -207,7 +221,16 @@ def test_a_clean_record_is_green(record):
 
 @pytest.mark.parametrize(
     "damage",
-    [drop_stored, duplicate_stored, swap_stored, alter_stored, store_an_alien, drop_delivery, repeat_delivery],
+    [
+        drop_stored,
+        duplicate_stored,
+        swap_stored,
+        alter_stored,
+        store_an_alien,
+        drop_delivery,
+        repeat_delivery,
+        swap_deliveries,
+    ],
 )
 def test_every_damage_is_seen_and_turns_the_verdict_red(damage):
     @EXAMPLES

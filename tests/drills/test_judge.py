@@ -231,9 +231,10 @@ def test_no_traffic_is_never_a_pass(rows):
     assert nothing.verdict != "pass"
 
 
-def test_an_objective_without_evidence_is_inconclusive(rows):
+@pytest.mark.parametrize("metric", ["skipped.records", "reordered.records, client: reader"])
+def test_an_objective_without_evidence_is_inconclusive(rows, metric):
     rows.deliveries.clear()
-    text = TEXT.replace("le: 10s", "le: 10s, client: canary") + "  - {name: s, metric: skipped.records, le: 0}\n"
+    text = TEXT.replace("le: 10s", "le: 10s, client: canary") + f"  - {{name: s, metric: {metric}, le: 0}}\n"
     summary = verdict_on(rows, text=text)
     assert summary.objectives[3].verdict == "inconclusive"
     assert "objective s: no record was delivered to reader, so nothing is proven" in summary.reasons

@@ -2,7 +2,7 @@
 
     lost          acknowledged, and absent from the surviving log
     duplicated    extra copies in the surviving log
-    reordered     behind a later record of the same producer and partition
+    reordered     behind a later record of the same producer and partition, in the surviving log or to a consumer
     altered       other content than was sent; or stored or delivered though nobody sent it
     redelivered   got again by a consumer that had it
     skipped       in the surviving log, and never got by a consumer

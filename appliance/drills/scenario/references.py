@@ -24,7 +24,7 @@ Part = TypeVar("Part")
 _STEADY_STATE: TypeAdapter[Any] = TypeAdapter(SteadyState)
 _OBJECTIVE: TypeAdapter[Any] = TypeAdapter(Objective)
 _CONSUMERS_METRICS = ("redelivered.records", "skipped.records", "deliver.rate")
-_ANYONES_METRICS = ("recovery.first_success", "recovery.stable", "unavailability.longest")
+_ANYONES_METRICS = ("reordered.records", "recovery.first_success", "recovery.stable", "unavailability.longest")
 
 
 def reference_problems(document: Document) -> list[Problem]:
