@@ -30,8 +30,16 @@ class Adapted:
 
 def adapt(scenario: Scenario, kind: Kind) -> Adapted:
     """Return the scenario as this kind of lab can run it."""
+    if kind != "embedded":
+        return Adapted(scenario)
+    if older := [name for name, plan in scenario.lab.topics.items() if plan.log_start_offset]:
+        return Adapted(
+            scenario,
+            impossible=f"this scenario is about logs whose older records have expired ({', '.join(older)}), and the "
+            "embedded broker cannot delete records: run it on apache or docker",
+        )
     idempotent = {each.name for each in scenario.traffic if each.produce and each.produce.idempotent}
-    if kind != "embedded" or not idempotent:
+    if not idempotent:
         return Adapted(scenario)
     if not _switches(scenario):
         return _untagged(scenario)

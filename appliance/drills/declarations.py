@@ -32,7 +32,7 @@ def plan_lab(section: LabSection) -> LabPlan:
     replication = section.replication
     return LabPlan(
         clusters=clusters,
-        replication=ReplicationPlan(source=replication.source, target=replication.target) if replication else None,
+        replication=ReplicationPlan(replication.source, replication.target, at_once=False) if replication else None,
     )
 
 

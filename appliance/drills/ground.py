@@ -1,4 +1,4 @@
-"""The ground of a drill, made ready: topics on their clusters, and what the clusters say of themselves."""
+"""The ground of a drill, made ready: topics on their clusters, replication, and what the clusters say of themselves."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from appliance.drills.looking import look_at
 from appliance.drills.record import RunClock, RunRecord
 from appliance.drills.scenario.lab import Lab as LabSection
 from appliance.drills.watching import Progress
-from appliance.journal.events import ClusterDescribed
+from appliance.journal.events import ClusterDescribed, Noted
 from appliance.lab import Lab, LabError
 
 _KAFKA_NAMES = ("kafka", "tansu")
@@ -34,7 +34,24 @@ def found_clusters(lab: Lab) -> dict[str, FoundCluster]:
     return {name: FoundCluster(each.bootstrap, sorted(each.brokers)) for name, each in lab.clusters.items()}
 
 
-async def create_topics(section: LabSection, lab: Lab, progress: Progress) -> None:
+async def lay_ground(section: LabSection, lab: Lab, clock: RunClock, record: RunRecord, progress: Progress) -> None:
+    """Create the topics, then let replication begin: what has expired by then never comes to the standby."""
+    older = {name: plan.log_start_offset for name, plan in section.topics.items() if plan.log_start_offset}
+    if section.replication is not None and older:
+        await lab.stop_replication()  # of a lab from outside; one that was opened for this drill waits
+    await _create_topics(section, lab, progress)
+    for name, offset in older.items():
+        where = ", ".join(section.clusters_of(name))
+        text = f"{name} begins at offset {offset} in each partition on {where}"
+        if section.replication is not None and section.replication.source in section.clusters_of(name):
+            text += f"; so offsets on {section.replication.target} are lower by as many"
+        record.add(Noted(at=clock(), text=text))
+    if section.replication is not None:
+        progress.say("starting replication")
+        await lab.start_replication()
+
+
+async def _create_topics(section: LabSection, lab: Lab, progress: Progress) -> None:
     """Create the scenario's topics where they belong; those that a lab from outside has already are left alone."""
     for name, plan in section.topics.items():
         for where in section.clusters_of(name):
@@ -47,7 +64,13 @@ async def create_topics(section: LabSection, lab: Lab, progress: Progress) -> No
             factor = plan.replication_factor
             if factor is not None and factor > len(cluster.brokers):
                 factor = len(cluster.brokers)  # the embedded lab has one node, whatever was planned
-            await cluster.create_topic(name, plan.partitions, configs, replication_factor=factor)
+            await cluster.create_topic(
+                name,
+                plan.partitions,
+                configs,
+                replication_factor=factor,
+                log_start_offset=plan.log_start_offset,
+            )
 
 
 async def describe_clusters(section: LabSection, lab: Lab, clock: RunClock, record: RunRecord) -> None:

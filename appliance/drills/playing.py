@@ -13,7 +13,7 @@ from appliance.drills.crew import standing, tell_troubles
 from appliance.drills.declarations import declare, plan_lab
 from appliance.drills.endings import ending_by
 from appliance.drills.gateway_process import open_gateway
-from appliance.drills.ground import create_topics, describe_clusters, found_clusters, own_versions
+from appliance.drills.ground import describe_clusters, found_clusters, lay_ground, own_versions
 from appliance.drills.interruption import Interruption
 from appliance.drills.ledger import Stored, write_ledger
 from appliance.drills.phase_log import PhaseLog
@@ -97,7 +97,7 @@ class Run:
             self._record.add(Noted(at=self._clock(), text=f"the scenario was adapted to the lab: {change}"))
         if adapted.impossible:
             raise InconclusiveError(adapted.impossible)
-        await create_topics(section, lab, self._progress)
+        await lay_ground(section, lab, self._clock, self._record, self._progress)
         await describe_clusters(section, lab, self._clock, self._record)
         names = [each.name for each in self.scenario.traffic]
         with (

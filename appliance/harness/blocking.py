@@ -67,10 +67,19 @@ class BlockingCluster:
         configs: Mapping[str, str] | None = None,
         *,
         replication_factor: int | None = None,
+        log_start_offset: int = 0,
     ) -> None:
         """Create a topic and wait until all partitions have leaders."""
-        create = partial(self._cluster.create_topic, name, partitions, configs, replication_factor=replication_factor)
-        self._lab.call(create)
+        self._lab.call(
+            partial(
+                self._cluster.create_topic,
+                name,
+                partitions,
+                configs,
+                replication_factor=replication_factor,
+                log_start_offset=log_start_offset,
+            )
+        )
 
 
 class BlockingLab:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 
 import trio
-from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka import KafkaError, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
@@ -14,6 +14,8 @@ from appliance.lab.errors import BrokerFailed, LabError
 _ANSWER = 1.0
 """Seconds that one question may take; short, since a thread that asks cannot be cancelled."""
 _PAUSE = 0.1
+_DELETION = 60.0
+"""Seconds to write the records that a topic shall have lost, and again to delete them."""
 
 
 def client_settings(bootstrap: Sequence[str]) -> dict[str, str | int | float | bool]:
@@ -88,6 +90,45 @@ async def create_topic(
     raise LabError(
         f"topic {name}: expected leaders for all {partitions} partitions within {deadline:g} s; some have none"
     )
+
+
+async def begin_logs_at(bootstrap: Sequence[str], name: str, *, partitions: int, offset: int) -> None:
+    """Let an empty topic's partitions begin at this offset. Raises LabError.
+
+    As many records are written as retention would have taken away, and deleted (DeleteRecords): there is no other way
+    to move a log's start, and to wait for retention takes a segment's roll and minutes.
+    """
+    try:
+        await trio.to_thread.run_sync(_write_empty, bootstrap, name, partitions, offset)
+        client = AdminClient(client_settings(bootstrap))
+        places = [TopicPartition(name, partition, offset) for partition in range(partitions)]
+        for future in client.delete_records(places, request_timeout=_DELETION).values():
+            await trio.to_thread.run_sync(future.result)
+    except KafkaException as error:
+        raise LabError(f"topic {name}: expected to begin at offset {offset}; found: {error.args[0].str()}") from error
+
+
+def _write_empty(bootstrap: Sequence[str], name: str, partitions: int, count: int) -> None:
+    failed: list[KafkaException] = []
+    producer = Producer({**client_settings(bootstrap), "enable.idempotence": True})
+    for partition in range(partitions):
+        for _ in range(count):
+            while True:
+                try:
+                    producer.produce(
+                        name,
+                        b"",
+                        partition=partition,
+                        on_delivery=lambda error, _: failed.append(KafkaException(error)) if error else None,
+                    )
+                    break
+                except BufferError:
+                    producer.poll(_PAUSE)
+    left = producer.flush(_DELETION)
+    if failed:
+        raise failed[0]
+    if left:
+        raise KafkaException(KafkaError(KafkaError._TIMED_OUT))  # noqa: SLF001 - librdkafka's own name
 
 
 def _led_partitions(client: AdminClient, topic: str) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from appliance.lab.admin import create_topic, wait_ready
+from appliance.lab.admin import begin_logs_at, create_topic, wait_ready
 from appliance.lab.errors import LabError
 from appliance.lab.runners import Runner, State
 from appliance.lab.together import together
@@ -95,8 +95,12 @@ class Cluster:
         configs: Mapping[str, str] | None = None,
         *,
         replication_factor: int | None = None,
+        log_start_offset: int = 0,
     ) -> None:
-        """Create a topic and wait until all partitions have leaders. Raises LabError, also where it exists."""
+        """Create a topic and wait until all partitions have leaders. Raises LabError, also where it exists.
+
+        Each partition begins at `log_start_offset`, as one whose older records have expired.
+        """
         await create_topic(
             self.bootstrap,
             name,
@@ -104,6 +108,8 @@ class Cluster:
             replication_factor=replication_factor or self.replication_factor,
             configs=configs or {},
         )
+        if log_start_offset:
+            await begin_logs_at(self.bootstrap, name, partitions=partitions, offset=log_start_offset)
 
     def _chosen(self, node_id: int | None) -> Sequence[Node]:
         if node_id is None:

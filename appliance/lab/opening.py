@@ -52,7 +52,7 @@ async def open_lab(
             ordered = {cluster.name: clusters[cluster.name] for cluster in plan.clusters}
             replication = backend.replication(plan.replication, ordered) if plan.replication else None
             lab = Lab(backend.kind, note, backend.versions, ordered, replication)
-            if replication is not None:
+            if replication is not None and plan.replication is not None and plan.replication.at_once:
                 progress("starting replication")
                 await replication.start()
             yield lab

@@ -47,6 +47,8 @@ class ReplicationPlan:
     source: str
     target: str
     topics: str = ".*"
+    at_once: bool = True
+    """Start it with the clusters; otherwise it waits for `Lab.start_replication`, for what must be there before it."""
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 import pytest
 import trio
-from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, Producer
+from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from appliance.harness import BlockingCluster, BlockingLab
@@ -75,6 +75,20 @@ def test_a_paused_broker_loses_its_leaders_and_comes_back(three_brokers: Blockin
         pass
     three_brokers.resume(3)
     assert state(three_brokers, 3) == "running"
+
+
+def test_a_topic_begins_where_its_older_records_have_expired(three_brokers: BlockingCluster, fresh_name: str):
+    three_brokers.create_topic(fresh_name, 2, log_start_offset=30)
+    settings = {**client_settings(three_brokers.bootstrap), "group.id": "it only asks"}
+    asked = Consumer(settings)
+    watermarks = [asked.get_watermark_offsets(TopicPartition(fresh_name, each), timeout=10) for each in range(2)]
+    asked.close()
+    assert watermarks == [(30, 30), (30, 30)]
+
+
+def test_a_topic_whose_records_may_not_be_deleted_cannot_begin_later(three_brokers: BlockingCluster, fresh_name: str):
+    with pytest.raises(LabError, match="expected to begin at offset 30; found"):
+        three_brokers.create_topic(fresh_name, configs={"cleanup.policy": "compact"}, log_start_offset=30)
 
 
 def test_a_topic_that_exists_is_refused(three_brokers: BlockingCluster, fresh_name: str):

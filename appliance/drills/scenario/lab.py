@@ -59,6 +59,9 @@ class TopicPlan(Spec):
     """Where absent: 3, or the number of brokers where there are fewer."""
     properties: Settings = Field(default_factory=dict)
     """Settings of the topic: min.insync.replicas and the like."""
+    log_start_offset: int = Field(default=0, ge=0, le=1_000_000)
+    """Where each partition begins: what came before has expired before replication starts. So the offsets of a
+    replicated record are lower by as many on the standby."""
 
 
 class Lab(Spec):
