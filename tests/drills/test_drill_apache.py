@@ -16,6 +16,8 @@ from appliance.drills.watching import Silence
 from appliance.lab import open_lab
 from appliance.report.summary import Summary
 
+AHEAD = 30
+"""So much lower are the standby's offsets in the scenarios about offsets."""
 pytestmark = [pytest.mark.drill, pytest.mark.kafka, pytest.mark.timeout(300)]
 
 
@@ -82,6 +84,44 @@ async def test_without_tags_acknowledged_records_are_absent_and_the_report_names
     assert all(row.client.startswith("younger-") for row in robbed)
     assert summary.ledger.lost == sum(row.lost for row in robbed) > 0
     assert all(any(f"lost {row.client}/0/" in sample for sample in row.samples) for row in robbed)
+
+
+@pytest.mark.parametrize("name", ["group-rejoin", "classic-hold", "continuous-offsets"])
+@pytest.mark.long
+async def test_no_consumer_misses_a_record_or_gets_one_out_of_order(name, tmp_path):
+    summary = await _run(name, tmp_path)
+    assert (summary.verdict, summary.reasons) == ("pass", [])
+    assert (summary.ledger.lost, summary.ledger.skipped, summary.ledger.reordered) == (0, 0, 0)
+
+
+@pytest.mark.long
+async def test_without_rejoining_a_group_of_the_new_protocol_misses_what_comes_and_the_report_names_it(tmp_path):
+    summary = await _run("group-rejoin-off", tmp_path)
+    assert (summary.verdict, summary.exit_code) == ("fail", 1)
+    assert {row.client for row in summary.partitions if row.skipped} == {"billing"}
+
+
+@pytest.mark.long
+async def test_without_the_hold_a_classic_group_reads_out_of_order_and_the_report_names_the_records(tmp_path):
+    summary = await _run("classic-hold-off", tmp_path)
+    assert (summary.verdict, summary.exit_code) == ("fail", 1)
+    damaged = {row.partition: row for row in summary.partitions if row.reordered}
+    assert {row.client for row in damaged.values()} == {"billing"}
+    assert summary.ledger.skipped == 0
+    for row in damaged.values():
+        assert row.reordered == AHEAD, "as many as the offsets differ by"
+        assert any(f"reordered shop/{row.partition}/" in sample for sample in row.samples)
+
+
+@pytest.mark.long
+async def test_without_continuous_offsets_a_reader_passes_over_records_and_the_report_names_them(tmp_path):
+    summary = await _run("continuous-offsets-off", tmp_path)
+    assert (summary.verdict, summary.exit_code) == ("fail", 1)
+    damaged = {row.partition: row for row in summary.partitions if row.skipped}
+    assert {row.client for row in damaged.values()} == {"ledger"}
+    for row in damaged.values():
+        assert row.skipped == AHEAD, "as many as the offsets differ by"
+        assert any(f"skipped shop/{row.partition}/" in sample for sample in row.samples)
 
 
 @pytest.mark.parametrize("ways", [ONE, *(pytest.param(each, marks=pytest.mark.long) for each in (TWO, SECURED))])

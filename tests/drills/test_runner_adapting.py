@@ -44,5 +44,10 @@ def _tagged(scenario: Scenario) -> Lab:
     return scenario.lab.model_copy(update={"virtual_cluster": virtual})
 
 
+@pytest.mark.parametrize("name", ["classic-hold", "continuous-offsets-off"])
+def test_a_scenario_about_offsets_that_differ_is_refused(name):
+    assert "orders" in adapt(_bundled(name), "embedded").impossible
+
+
 def test_a_scenario_about_producer_ids_is_refused():
     assert "apache or docker" in adapt(_bundled("producer-identity"), "embedded").impossible
