@@ -15,7 +15,7 @@ from appliance.exchange.ledger import Entry
 from appliance.exchange.message import Question
 from appliance.exchange.retired import is_retired, refusal
 from appliance.exchange.step import NotAuthenticated, Outgoing, OverLimit, Refused, Step, Then
-from appliance.wire.apis import Api, name_of
+from appliance.wire.apis import SASL, Api, name_of
 from appliance.wire.error_codes import errors_in
 from appliance.wire.errors import Malformed
 from appliance.wire.headers import (
@@ -31,7 +31,6 @@ from appliance.wire.headers import (
 from appliance.wire.walk import Buffer
 
 _SHARED = frozenset({Api.API_VERSIONS, Api.METADATA})
-_SASL = frozenset({Api.SASL_HANDSHAKE, Api.SASL_AUTHENTICATE})
 _SMALLEST = REQUEST_HEAD.size - SIZE.size + 2
 """Bytes of a request without a body: its header with a client id that is null."""
 _CLIENT_ID = REQUEST_HEAD.size + 2
@@ -134,7 +133,7 @@ class Requests:
         """Look at a request as one who has a word about who speaks and when; None: it may go its way."""
         connection = self._connection
         size, api_key, _, _ = REQUEST_HEAD.unpack_from(buffer, at)
-        if connection.asks and api_key in _SASL:
+        if connection.asks and api_key in SASL:
             frame_end = at + 4 + size
             if frame_end > end:
                 return out.step(at, need=4 + size)

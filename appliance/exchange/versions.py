@@ -15,7 +15,7 @@ from kio.static.primitive import i16, i32Timedelta
 
 from appliance.exchange.addresses import CARRIERS
 from appliance.exchange.retired import RETIRED
-from appliance.wire.apis import Api, known_versions
+from appliance.wire.apis import SASL, Api, known_versions
 from appliance.wire.codec import element_type, encode, response_type
 from appliance.wire.editing import int_at
 from appliance.wire.errors import Malformed
@@ -91,7 +91,7 @@ def answer(api_version: int, offered: Any) -> tuple[int, bytes]:
     if api_version > newest_api_versions():
         return 0, unsupported()
     ranges = {int(each.api_key): (int(each.min_version), int(each.max_version)) for each in offered.api_keys}
-    for api_key in (Api.SASL_HANDSHAKE, Api.SASL_AUTHENTICATE):
+    for api_key in SASL:
         ranges[api_key] = known_versions(api_key) or (0, 0)
     kind: Any = response_type(Api.API_VERSIONS, api_version)
     range_kind = element_type(kind, "api_keys")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import ssl
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 import trio
@@ -68,10 +68,24 @@ class Dialer:
             raise TimeoutError(f"no connection within {seconds:g} s") from None
         return Dialled(channel, lifetime)
 
-    async def login(self, target: Target, principal: str) -> Login:
-        """Return a login that is still to be carried out, such as another one on a connection that stands."""
+    async def log_in(self, target: Target, principal: str, ask: Callable[[Ask], Awaitable[bytes]]) -> float | None:
+        """Log in on a connection on which one can ask; return the seconds until the cluster wants that again, if ever.
+
+        Raises NotLoggedIn where the cluster refuses, and what `ask` raises.
+        """
         assert target.authentication is not None
-        return Login(await self._credentials.client(target.name, target.authentication, principal))
+        login = Login(await self._credentials.client(target.name, target.authentication, principal))
+        try:
+            step: LoginStep = login.start()
+            while not isinstance(step, LoggedIn):
+                if isinstance(step, Ask):
+                    step = login.answered(await ask(step))
+                else:
+                    step = login.resume(await trio.to_thread.run_sync(step.run))
+        except UpstreamRefused as error:
+            self._credentials.doubt(target.authentication, principal)
+            raise NotLoggedIn(f"cluster {target.name}: {error}") from None
+        return step.session_lifetime
 
     async def _connected(self, target: Target, host: str, port: int, seconds: float) -> Channel:
         context = None
@@ -96,26 +110,18 @@ class Dialer:
         return TlsChannel(behind_tls)
 
     async def _logged_in(self, channel: Channel, target: Target, principal: str) -> float | None:
-        login = await self.login(target, principal)
+        numbers = itertools.count(1)
+
+        async def ask(question: Ask) -> bytes:
+            return await _answer(channel, question, next(numbers))
+
         try:
-            step: LoginStep = login.start()
-            for number in itertools.count(1):
-                if isinstance(step, LoggedIn):
-                    return step.session_lifetime
-                if isinstance(step, Ask):
-                    step = login.answered(await _answer(channel, step, number))
-                else:
-                    step = login.resume(await trio.to_thread.run_sync(step.run))
-        except UpstreamRefused as error:
-            assert target.authentication is not None
-            self._credentials.doubt(target.authentication, principal)
-            raise NotLoggedIn(f"cluster {target.name}: {error}") from None
+            return await self.log_in(target, principal, ask)
         except EOFError:
             raise NotLoggedIn(
                 f"cluster {target.name}: the broker closed the connection instead of answering the login: does its "
                 "listener speak SASL, and with TLS just where the cluster has tls?"
             ) from None
-        raise AssertionError("a login ends")
 
 
 async def _answer(channel: Channel, ask: Ask, number: int) -> bytes:

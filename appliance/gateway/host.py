@@ -11,7 +11,7 @@ from typing import Any
 from appliance.exchange.exchange import Exchange
 from appliance.exchange.interceptor import Outage
 from appliance.exchange.limits import Limits
-from appliance.exchange.message import NOBODY, Peer, Question
+from appliance.exchange.message import Peer, Question
 from appliance.exchange.meters import Meters
 from appliance.exchange.route import Route, Target
 from appliance.exchange.shared_answers import SharedAnswers
@@ -128,10 +128,16 @@ class Host:
         advertise = session.door.spec.advertised
         asks, meters = conversation is not None, self.meters.of(route.name)
         session.exchange = Exchange(
-            route, knowledge, advertise, limits, _peer_of(session.peer), asks=asks, meters=meters
+            route,
+            knowledge,
+            advertise,
+            limits,
+            Peer(session.address, session.port),
+            asks=asks,
+            others=self._shared_answers(session, route.target),
+            node_id=session.node_id,
+            meters=meters,
         )
-        session.exchange.others = self._shared_answers(session, route.target)
-        session.exchange.node_id = session.node_id
         session.pair = Pair(
             session.channel,
             session.exchange,
@@ -216,8 +222,3 @@ def _peer(sock: socket.socket) -> tuple[str, int]:
     except OSError:
         return "gone already", 0
     return host, port
-
-
-def _peer_of(peer: str) -> Peer:
-    host, _, port = peer.rpartition(":")
-    return Peer(host, int(port)) if host else NOBODY

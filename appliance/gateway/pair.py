@@ -29,6 +29,7 @@ from appliance.gateway.login import Outcome
 from appliance.gateway.outlet import Outlet
 from appliance.gateway.pump import Pump
 from appliance.gateway.reactor import BROKEN, READ, WRITE, Reactor
+from appliance.identity.upstream.login import Ask
 
 Dial = Callable[[], Awaitable[Dialled]]
 """Opens the upstream connection. Raises GatewayError, Malformed or OSError where there is none to be had."""
@@ -278,10 +279,10 @@ class Pair:
     # -- the gateway's own requests
 
     @asynccontextmanager
-    async def upstream_reserved(self) -> AsyncIterator[Callable[[int, int, bytes], Awaitable[bytes]]]:
+    async def upstream_reserved(self) -> AsyncIterator[Callable[[Ask], Awaitable[bytes]]]:
         """Keep the client's requests back for the length of a block, in which the gateway asks the broker itself.
 
-        What it gives takes API key, version and body, and returns the body of the response.
+        What it gives returns the body of the response.
         """
         exchange = self.exchange
         exchange.reserved = True
@@ -296,7 +297,7 @@ class Pair:
                 self._waiting_client = False
                 self._guarded(self._client.pump.go_on)
 
-    async def _ask_upstream(self, api_key: int, api_version: int, body: bytes) -> bytes:
+    async def _ask_upstream(self, question: Ask) -> bytes:
         came = trio.Event()
         answers: list[bytes] = []
 
@@ -305,7 +306,7 @@ class Pair:
             came.set()
             self._reactor.yield_soon()
 
-        frame = self.exchange.ask(api_key, api_version, body, answered)
+        frame = self.exchange.ask(question.api_key, question.api_version, question.body, answered)
         self._guarded(lambda: self._send_upstream(frame))
         await came.wait()
         return answers[0]

@@ -6,10 +6,7 @@ import trio
 
 from appliance.exchange.route import Target
 from appliance.gateway.dialer import Dialer, Dialled
-from appliance.gateway.errors import NotLoggedIn
 from appliance.gateway.pair import Pair
-from appliance.identity.errors import UpstreamRefused
-from appliance.identity.upstream.login import Ask, LoggedIn, LoginStep
 
 _SHARE = 0.8
 """Of a session's life after which it is renewed; Kafka's clients do so at a random 85 to 95 %."""
@@ -20,15 +17,5 @@ async def stay_logged_in(dialer: Dialer, target: Target, principal: str, pair: P
     lifetime = upstream.session_lifetime
     while lifetime is not None:
         await trio.sleep(lifetime * _SHARE)
-        login = await dialer.login(target, principal)
         async with pair.upstream_reserved() as ask:
-            try:
-                step: LoginStep = login.start()
-                while not isinstance(step, LoggedIn):
-                    if isinstance(step, Ask):
-                        step = login.answered(await ask(step.api_key, step.api_version, step.body))
-                    else:
-                        step = login.resume(await trio.to_thread.run_sync(step.run))
-            except UpstreamRefused as error:
-                raise NotLoggedIn(f"cluster {target.name}: {error}") from None
-        lifetime = step.session_lifetime
+            lifetime = await dialer.log_in(target, principal, ask)

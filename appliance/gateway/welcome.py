@@ -12,12 +12,11 @@ from appliance.exchange.step import NotAuthenticated
 from appliance.gateway.channel import Channel, receive_exactly, send_all
 from appliance.gateway.login import Logins, Outcome
 from appliance.identity.conversation import MAX_TOKEN, Conversation
-from appliance.wire.apis import Api, name_of
+from appliance.wire.apis import SASL, Api, name_of
 from appliance.wire.errors import Malformed
 from appliance.wire.headers import SIZE, odd_frame, request_header, response_frame
 
 _LONGEST = MAX_TOKEN + 1024
-_SASL = {Api.SASL_HANDSHAKE, Api.SASL_AUTHENTICATE}
 
 Versions = Callable[[int, bytes], Awaitable[tuple[int, bytes]]]
 """ApiVersions version and request body -> the version and the body of the answer."""
@@ -44,7 +43,7 @@ async def welcome(
             if header.api_key == Api.API_VERSIONS:
                 answered_in, answer = await versions(header.api_version, body)
                 outcome = Outcome(answer)
-            elif header.api_key in _SASL:
+            elif header.api_key in SASL:
                 outcome = await logins.request(
                     conversation, header.api_key, header.api_version, body, who={**who, "client_id": client_id or None}
                 )

@@ -50,6 +50,9 @@ class Api(IntEnum):
     ALTER_SHARE_GROUP_OFFSETS = 91
 
 
+SASL = frozenset({Api.SASL_HANDSHAKE, Api.SASL_AUTHENTICATE})
+"""Those by which a client tells who it is."""
+
 NAMES: dict[int, str] = {
     key: "".join(part.capitalize() for part in name.split("_")) for key, name in api_key_map.items()
 }

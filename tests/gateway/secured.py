@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import ssl
 from collections.abc import AsyncIterator, Iterable
@@ -104,6 +105,12 @@ class Client:
             else:
                 step = login.resume(await trio.to_thread.run_sync(step.run))
         return step.session_lifetime
+
+    async def refused(self) -> None:
+        """Ask something of the cluster, and wait for the end in place of an answer."""
+        with contextlib.suppress(EOFError, OSError):
+            await self.ask(messages.LIST_GROUPS, 2, b"")
+            raise AssertionError("the cluster had something to say")
 
     async def closed(self) -> None:
         """Wait for the end."""

@@ -168,8 +168,8 @@ async def test_the_gateway_logs_in_with_what_the_store_has_and_takes_a_new_passw
         assert await before.ask(messages.LIST_GROUPS, 2, b"") == b"groups"
         await openbao.keep("kafka", password="another password")
         there.declare(user(password="another password"))
-        async with client(outer) as refused:
-            await refused.closed()
+        async with client(outer) as turned_away:
+            await turned_away.refused()
         async with client(outer) as after:
             await serve_one(after, broker)
         assert await before.ask(messages.LIST_GROUPS, 2, b"") == b"groups"
@@ -201,7 +201,7 @@ async def test_without_the_store_nobody_gets_in_whose_secret_was_never_read_and_
         openbao.end()
         async with client(outer) as bob:
             await bob.log_in("SCRAM-SHA-512", "bob")
-            await bob.closed()
+            await bob.refused()
         assert await alice.ask(messages.LIST_GROUPS, 2, b"") == b"groups"
         async with client(outer) as again:
             await again.log_in("SCRAM-SHA-512")
