@@ -57,9 +57,33 @@ class SaslBroker:
     folder: Path
 
 
+@dataclass(frozen=True)
+class Issuer:
+    """Whose tokens a broker is to take, checked by the validator that production uses."""
+
+    issuer: str
+    jwks_url: str
+    audience: str
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """What the broker is told of it."""
+        prefix, package = "listener.name.sasl.oauthbearer", "org.apache.kafka.common.security.oauthbearer"
+        return {
+            f"{prefix}.sasl.jaas.config": f"{package}.OAuthBearerLoginModule required;",
+            f"{prefix}.sasl.server.callback.handler.class": f"{package}.OAuthBearerValidatorCallbackHandler",
+            "sasl.oauthbearer.jwks.endpoint.url": self.jwks_url,
+            "sasl.oauthbearer.expected.audience": self.audience,
+            "sasl.oauthbearer.expected.issuer": self.issuer,
+        }
+
+
 @contextmanager
-def sasl_broker(folder: Path) -> Iterator[SaslBroker]:
-    """Run a broker whose SASL users have the password of the scene, and sessions of ten minutes."""
+def sasl_broker(folder: Path, issuer: Issuer | None = None) -> Iterator[SaslBroker]:
+    """Run a broker whose SASL users have the password of the scene, and sessions of ten minutes.
+
+    Tokens need no signature where no issuer is given.
+    """
     java = Java(obtain_jars(read_lock(), lambda _: None))
     with PortLeases() as ports:
         plan = ClusterPlan("sasl")
@@ -77,12 +101,19 @@ def sasl_broker(folder: Path) -> Iterator[SaslBroker]:
             "sasl.enabled.mechanisms": ",".join(JAAS).upper(),
             "connections.max.reauth.ms": "600000",
             **{f"listener.name.sasl.{mechanism}.sasl.jaas.config": module for mechanism, module in JAAS.items()},
+            **(issuer.settings if issuer else {}),
         }
+        allowed = f"-Dorg.apache.kafka.sasl.oauthbearer.allowed.urls={issuer.jwks_url}" if issuer else ""
         file, log = folder / "1.properties", folder / "1.log"
         file.write_text(render(settings))
         trio.run(format_storage, java, {file: settings}, folder / "format.log")
         with log.open("wb") as output:
-            process = subprocess.Popen(java.command("kafka.Kafka", str(file)), stdout=output, stderr=output)
+            process = subprocess.Popen(
+                java.command("kafka.Kafka", str(file)),
+                stdout=output,
+                stderr=output,
+                env={**os.environ, "JDK_JAVA_OPTIONS": allowed},
+            )
         try:
             _make_users(AdminClient({"bootstrap.servers": f"127.0.0.1:{broker.plain}", "log_level": 0}))
             yield broker
