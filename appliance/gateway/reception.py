@@ -31,6 +31,9 @@ from appliance.identity.errors import CertificateError
 from appliance.identity.policy import ANONYMOUS, IdentityPolicy
 from appliance.identity.throttle import Throttle
 
+_NO_CERTIFICATE = "PEER_DID_NOT_RETURN_A_CERTIFICATE"
+"""OpenSSL's reason."""
+
 Offered = Callable[[Session], Awaitable[Any]]
 """What the cluster that serves a session says of its versions (kio's ApiVersionsResponse)."""
 
@@ -110,6 +113,8 @@ class Reception:
         try:
             await shake_hands(sock)
         except ssl.SSLError as error:
+            if isinstance(error, ssl.SSLCertVerificationError) or error.reason == _NO_CERTIFICATE:
+                self._not_by_certificate(_whence(session), _in_words(error))
             raise NotSecured(f"the TLS handshake failed: {_in_words(error)}") from error
         session.channel = TlsChannel(sock)
         session.certificate = sock.getpeercert(binary_form=True)
@@ -122,7 +127,7 @@ class Reception:
             session.principal = ANONYMOUS
             return
         assert door.identity is not None
-        who: dict[str, object] = {"listener": door.name, "peer": session.peer}
+        who = _whence(session)
         if asked.certificate:
             self._by_certificate(session, door.identity, who)
         else:
@@ -147,17 +152,25 @@ class Reception:
                 raise CertificateError("expected a client certificate, found none")
             session.principal = CertificateMapping(tls).principal_of(session.certificate, policy)
         except CertificateError as error:
-            audit("authentication failed", **who, mechanism="TLS", reason=str(error))
-            self._logins.tallies.authenticated(who, "TLS", "refused")
+            self._not_by_certificate(who, str(error))
             raise NotAuthenticated(str(error)) from error
         audit("authenticated", **who, principal=str(session.principal), mechanism="TLS")
         self._logins.tallies.authenticated(who, "TLS", "accepted")
+
+    def _not_by_certificate(self, who: dict[str, object], reason: str) -> None:
+        audit("authentication failed", **who, mechanism="TLS", reason=reason)
+        self._logins.tallies.authenticated(who, "TLS", "refused")
 
     def _policy(self, door: Door) -> IdentityPolicy:
         """Return who may come in now; for a listener that is gone, who might before."""
         policy = (self._current(door) or door).identity or door.identity
         assert policy is not None
         return policy
+
+
+def _whence(session: Session) -> dict[str, object]:
+    """Return where a client comes from, for the audit trail."""
+    return {"listener": session.door.name, "peer": session.peer}
 
 
 def _in_words(error: ssl.SSLError) -> str:

@@ -7,7 +7,8 @@ import os
 import ssl
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from copy import copy
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +58,13 @@ class Files:
     def client(self, name: str) -> tuple[str, str]:
         """Return certificate and key of a client."""
         identity = self._authority.client(name)
+        return self._write(f"{name}.pem", identity.certificate_pem), self._write(f"{name}.key", identity.key_pem)
+
+    def expired_client(self, name: str) -> tuple[str, str]:
+        """Return certificate and key of a client whose time was over long ago, from the same authority."""
+        earlier = copy(self._authority)
+        earlier._now = datetime.now(UTC) - timedelta(days=800)
+        identity = earlier.client(name)
         return self._write(f"{name}.pem", identity.certificate_pem), self._write(f"{name}.key", identity.key_pem)
 
     def tls(self, **more: Any) -> dict[str, Any]:
