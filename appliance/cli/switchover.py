@@ -52,8 +52,9 @@ def start(
         bool, typer.Option("--unplanned", help="The source is gone: do not drain, do not even ask it.")
     ] = False,
     hold: Annotated[
-        str, typer.Option("--hold", help="How long writes may be held, below the clients' request timeout.")
-    ] = "20s",
+        str | None,
+        typer.Option("--hold", help="How long writes may be held; by itself below the clients' request timeouts."),
+    ] = None,
     refuse: Annotated[
         str,
         typer.Option("--refuse", help="How long they are then refused with a retriable error before the roll-back."),
@@ -88,7 +89,7 @@ def start(
     request = SwitchoverRequest.model_construct(
         to=to,
         mode="unplanned" if unplanned else "planned",
-        hold=_seconds("--hold", hold),
+        hold=None if hold is None else _seconds("--hold", hold),
         refuse=_seconds("--refuse", refuse),
         finish_transactions=_seconds("--finish-transactions", finish_transactions),
         leave_transactions=leave_transactions,

@@ -15,12 +15,14 @@ def print_plan(plan: SwitchoverPlan) -> None:
     console.print(
         f"plan: {plan.source} -> {plan.target}, {plan.topics} topics, {plan.partitions} partitions, "
         f"{plan.connections} connections to move, lag {lag}"
+        + ("" if plan.hold is None else f", writes held for {plan.hold:.3g}s at the most")
     )
     if len(plan.parts) > 1:
         parts = table("\nVIRTUAL CLUSTER", "\nCONNECTIONS", "\nWRITES IN FLIGHT")
         for part in plan.parts:
             parts.add_row(part.virtual_cluster, str(part.connections), str(part.writes_in_flight))
         console.print(parts)
+    _print_clients(plan)
     if plan.groups:
         groups = table("\nGROUP", "\nTYPE", "\nSTATE", "\nPARTITIONS", "\nLAG", "\nCLIENTS")
         for group in plan.groups[:_GROUPS_SHOWN]:
@@ -39,3 +41,14 @@ def print_plan(plan: SwitchoverPlan) -> None:
         for finding in sorted(plan.findings, key=lambda each: each.severity):
             findings.add_row(finding.severity, finding.subject, finding.expected, finding.found, finding.remedy)
         console.print(findings)
+
+
+def _print_clients(plan: SwitchoverPlan) -> None:
+    clients = table("\nVIRTUAL CLUSTER", "\nSOFTWARE", "\nVERSION", "\nCONNECTIONS", "\nWAITS FOR A WRITE")
+    for part in plan.parts:
+        for each in part.clients:
+            waits = "-" if each.timeout is None else f"{each.timeout:g}s"
+            software = (each.software or "not told", each.version or "-")
+            clients.add_row(part.virtual_cluster, *software, str(each.connections), waits)
+    if clients.row_count:
+        out().print(clients)

@@ -169,7 +169,7 @@ class Conductor:
         trouble: list[str] = []
         for step in steps:
             if step.state in switchover.order.pause_before:
-                with trio.move_on_after(switchover.order.hold):  # writes are held, and nobody can take it back
+                with trio.move_on_after(self._run.hold):  # writes are held, and nobody can take it back
                     await self._pause(step.state)
                 switchover.paused_before = None
             switchover.enter(step.state)

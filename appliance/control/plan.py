@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from appliance.gateway.clientele import Clientele, ClientKind
+
+_KINDS_SHOWN = 100
+"""What a client says of itself is its own choice: a hostile one must not fill the plan."""
 Severity = Literal["blocks", "warns"]
 
 
@@ -50,12 +54,26 @@ class PlannedTransaction:
 
 
 @dataclass(frozen=True)
+class PlannedClients:
+    """Clients of one software and version."""
+
+    software: str
+    """As it says itself (`apache-kafka-java`); empty where it does not."""
+    version: str
+    connections: int
+    timeout: float | None = None
+    """The shortest time, in seconds, that they wait for the answer to a write; None: they have not written."""
+
+
+@dataclass(frozen=True)
 class PlannedPart:
     """A virtual cluster that moves."""
 
     virtual_cluster: str
     connections: int
     writes_in_flight: int
+    clients: tuple[PlannedClients, ...] = ()
+    """The most connections first."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +90,8 @@ class Plan:
     parts: tuple[PlannedPart, ...] = ()
     groups: tuple[PlannedGroup, ...] = ()
     transactions: tuple[PlannedTransaction, ...] = ()
+    hold: float | None = None
+    """How long writes will be held at the most, in seconds; None: they are not (unplanned)."""
 
     @property
     def problems(self) -> tuple[str, ...]:
@@ -82,6 +102,16 @@ class Plan:
     def notes(self) -> tuple[str, ...]:
         """What to know before it is run."""
         return _said("warns", self.findings)
+
+
+def planned_clients(clients: Mapping[ClientKind, Clientele], virtual_cluster: str) -> tuple[PlannedClients, ...]:
+    """Return whom a virtual cluster has."""
+    found = [
+        PlannedClients(kind.software, kind.version, its.connections, its.timeout)
+        for kind, its in clients.items()
+        if kind.virtual_cluster == virtual_cluster
+    ]
+    return tuple(sorted(found, key=lambda each: (-each.connections, each.software, each.version)))[:_KINDS_SHOWN]
 
 
 def _said(severity: Severity, findings: Iterable[Finding]) -> tuple[str, ...]:

@@ -18,9 +18,6 @@ from appliance.gateway.errors import ClusterUnreachable
 
 SECONDS = 15.0
 """How long a cluster may take to answer all that preflight asks."""
-IMPATIENT_CLIENT = 30.0
-"""Java's default request.timeout.ms, the shortest of the common clients': writes held longer are sent
-again."""
 DELIVERY = 120.0
 """delivery.timeout.ms of Java and kafka-python, message.timeout.ms of most librdkafka bindings is longer."""
 _GROUPS_SHOWN = 200
@@ -35,6 +32,14 @@ class Findings:
     transactions_known: bool = False
     groups_known: bool = False
     """Groups and what they have committed could be asked for on both sides."""
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long writes will be held, and how long the least patient client waits for the answer to one; in seconds."""
+
+    hold: float
+    shortest: float
 
 
 @dataclass(frozen=True)
@@ -54,6 +59,7 @@ async def preflight(
     target: ClusterView,
     gauge: Gauge | None,
     parts: Sequence[PlannedPart],
+    patience: Patience,
     without: frozenset[str] = frozenset(),
 ) -> Findings:
     """Return what was found; problems are in the plan, not raised. `source` None: it is not asked
@@ -74,7 +80,7 @@ async def preflight(
                     found = await _compare(switchover, source, target, gauge, there, findings, without)
             except (ClusterUnreachable, trio.TooSlowError) as error:
                 findings.append(_unreachable(switchover.source, error))
-    findings += _about_the_order(switchover, gauge)
+    findings += _about_the_order(switchover, gauge, patience)
     topics = there if found is None else found.topics
     transactions = found.transactions if found else None
     plan = Plan(
@@ -88,6 +94,7 @@ async def preflight(
         tuple(parts),
         found.groups[:_GROUPS_SHOWN] if found else (),
         transactions or (),
+        patience.hold if switchover.mode == "planned" else None,
     )
     return Findings(plan, topics, transactions is not None, found is not None and found.groups_known)
 
@@ -218,8 +225,8 @@ def _no_replication(switchover: Switchover, topic: str) -> Finding:
     )
 
 
-def _about_the_order(switchover: Switchover, gauge: Gauge | None) -> list[Finding]:
-    order, subject = switchover.order, "the order"
+def _about_the_order(switchover: Switchover, gauge: Gauge | None, patience: Patience) -> list[Finding]:
+    subject, hold, longest = "the order", patience.hold, patience.hold + switchover.order.refuse
     found = []
     if switchover.mode == "unplanned":
         found.append(
@@ -236,18 +243,18 @@ def _about_the_order(switchover: Switchover, gauge: Gauge | None) -> list[Findin
                 f"records that are only on {switchover.source} stay there",
             )
         )  # fmt: skip
-    if order.hold >= IMPATIENT_CLIENT:
+    if hold >= patience.shortest:
         found.append(
             Finding(
-                "warns", subject, f"a hold below the {IMPATIENT_CLIENT:g}s after which Java clients send a held write "
-                "again", f"{order.hold:g}s", "hold for less",
+                "warns", subject, f"a hold below the {patience.shortest:g}s after which the least patient client sends "
+                "a held write again", f"{hold:g}s", "hold for less, or let it wait longer (request.timeout.ms)",
             )
         )  # fmt: skip
-    if order.hold + order.refuse >= DELIVERY:
+    if longest >= DELIVERY:
         found.append(
             Finding(
                 "warns", subject, f"an end of hold and refusal before the {DELIVERY:g}s after which clients give a "
-                "record up", f"{order.hold + order.refuse:g}s", "hold or refuse for less",
+                "record up", f"{longest:g}s", "hold or refuse for less",
             )
         )  # fmt: skip
     return found

@@ -101,8 +101,8 @@ class Order(BaseModel):
     source: str
     target: str
     mode: Mode = "planned"
-    hold: float = 20.0
-    """How long writes are held."""
+    hold: float | None = None
+    """How long writes are held; None: as long as the clients' patience allows (`holding`)."""
     refuse: float = 40.0
     """How long they are then refused with a retriable error, before it is all rolled back."""
     finish_transactions: float = 5.0

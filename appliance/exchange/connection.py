@@ -11,6 +11,7 @@ from appliance.exchange.message import NOBODY, Peer, Question
 from appliance.exchange.meters import ApiMeters, Metering
 from appliance.exchange.route import Route
 from appliance.exchange.shared_answers import Asked, SharedAnswers
+from appliance.exchange.software import UNTOLD, Software
 from appliance.exchange.topology import Knowledge
 from appliance.wire.apis import Api
 
@@ -24,6 +25,8 @@ class Connection:
     advertise: Advertise
     limits: Limits = field(default_factory=Limits)
     peer: Peer = NOBODY
+    software: Software = UNTOLD
+    """The client's, as it was last told."""
 
     asks: bool = False
     """It is the gateway that asks who the client is: SASL requests are for it (`Then.AUTHENTICATE`)."""
@@ -59,3 +62,5 @@ class Connection:
         from it what software the client is."""
         self.client_id = ""
         """The client id last heard in a request that was looked into."""
+        self.produce_timeout: float | None = None
+        """The seconds that a Produce request last gave the broker; None: there was none."""

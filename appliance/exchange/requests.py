@@ -14,15 +14,16 @@ from appliance.exchange.interceptor import AskAgain, Close, Delay, Replace, Repl
 from appliance.exchange.ledger import Entry
 from appliance.exchange.message import Question
 from appliance.exchange.retired import is_retired, refusal
+from appliance.exchange.software import software_in
 from appliance.exchange.step import NotAuthenticated, Outgoing, OverLimit, Refused, Step, Then
 from appliance.wire.apis import SASL, Api, name_of
+from appliance.wire.editing import int_at
 from appliance.wire.error_codes import errors_in
 from appliance.wire.errors import Malformed
 from appliance.wire.headers import (
     REQUEST_HEAD,
     SIZE,
     odd_frame,
-    produce_acks,
     produce_acks_at,
     request_header,
     response_frame,
@@ -33,6 +34,8 @@ from appliance.wire.walk import Buffer
 _SHARED = frozenset({Api.API_VERSIONS, Api.METADATA})
 _SMALLEST = REQUEST_HEAD.size - SIZE.size + 2
 """Bytes of a request without a body: its header with a client id that is null."""
+_ACKS_AND_TIMEOUT = 6
+"""Bytes of a Produce request's acks and of the timeout behind them."""
 _CLIENT_ID = REQUEST_HEAD.size + 2
 """Where the client id's characters begin, behind its length."""
 
@@ -196,9 +199,15 @@ class Requests:
         acks_at = produce_acks_at(api_version, buffer, header.body, end)
         if acks_at < 0:
             return None
-        self._head, self._head_version = bytes(buffer[first : acks_at + 2]), api_version
-        self._head_acks = int.from_bytes(buffer[acks_at : acks_at + 2], "big", signed=True)
-        return self._head_acks
+        acks = int_at(buffer, acks_at, acks_at + 2)
+        if acks_at + _ACKS_AND_TIMEOUT <= end:
+            self._head, self._head_version = bytes(buffer[first : acks_at + 2]), api_version
+            self._head_acks = acks
+            self._note_timeout(buffer, acks_at)
+        return acks
+
+    def _note_timeout(self, buffer: Buffer, acks_at: int) -> None:
+        self._connection.produce_timeout = int_at(buffer, acks_at + 2, acks_at + _ACKS_AND_TIMEOUT) / 1000
 
     def _enter(self, entry: Entry, kind: Kind) -> None:
         if len(self._connection.ledger) >= self._connection.limits.in_flight:
@@ -287,6 +296,8 @@ class Requests:
         if in_hand is None:
             connection = self._connection
             connection.client_id = header.client_id
+            if header.api_key == Api.API_VERSIONS:
+                connection.software = software_in(header.api_version, body)
             return _InHand(Question(*header[:4], body, connection.knowledge, connection.peer), kind)
         if not in_hand.replaced:
             in_hand.question.body = body  # the buffer may have moved while the request waited
@@ -322,10 +333,12 @@ class Requests:
             head = (body_at - at - 4 + len(question.body)).to_bytes(4, "big") + bytes(buffer[at + 4 : body_at])
             out.put(at, [head, question.body], end)
         if question.api_key == Api.PRODUCE:
-            acks = produce_acks(question.api_version, question.body, 0, len(question.body))
-            if acks is None:
+            acks_at = produce_acks_at(question.api_version, question.body, 0, len(question.body))
+            if acks_at < 0:
                 raise Malformed("a Produce request ends before its acks")
-            if not acks:
+            if len(question.body) >= acks_at + _ACKS_AND_TIMEOUT:
+                self._note_timeout(question.body, acks_at)
+            if not int_at(question.body, acks_at, acks_at + 2):
                 self._connection.metering.unanswered(question.api_key, end - at)
                 return
         kept = None

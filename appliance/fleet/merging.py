@@ -8,6 +8,7 @@ from functools import reduce
 
 from appliance.control.armoury import FaultCounts
 from appliance.fleet.messages import Report
+from appliance.gateway.clientele import joined
 from appliance.gateway.server import GatewayFacts
 
 
@@ -28,6 +29,7 @@ def merged_facts(reports: Sequence[Report]) -> GatewayFacts:
         clusters=clusters,
         failures=failures,
         doors=tuple(sorted(set.intersection(*(set(each.facts.doors) for each in reports)))) if reports else (),
+        clients=joined(each.facts.clientele() for each in reports),
     )
 
 

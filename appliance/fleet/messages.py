@@ -15,6 +15,7 @@ from appliance.control.armoury import FaultCounts
 from appliance.control.edition import Edition
 from appliance.exchange.measures import Measures
 from appliance.fleet.errors import LinkBroken
+from appliance.gateway.clientele import Clientele, ClientKind
 from appliance.gateway.server import GatewayFacts
 from appliance.policies.positions.hold_fetch import Held
 from appliance.policies.positions.members import News
@@ -100,6 +101,15 @@ class Connections(_Message):
     count: int
 
 
+class Clients(_Message):
+    """Clients of one kind."""
+
+    kind: tuple[str, str, str]
+    """Virtual cluster, software, version."""
+    connections: int
+    timeout: float | None
+
+
 class Known(_Message):
     """What is known of a cluster."""
 
@@ -114,6 +124,7 @@ class Facts(_Message):
     clusters: dict[str, Known] = Field(default_factory=dict)
     failures: dict[str, str] = Field(default_factory=dict)
     doors: tuple[tuple[str, int], ...] = ()
+    clients: tuple[Clients, ...] = ()
 
     @classmethod
     def of(cls, facts: GatewayFacts) -> Facts:
@@ -129,11 +140,19 @@ class Facts(_Message):
             },
             failures=dict(facts.failures),
             doors=facts.doors,
+            clients=tuple(
+                Clients(kind=kind, connections=its.connections, timeout=its.timeout)
+                for kind, its in facts.clients.items()
+            ),
         )
 
     def counted(self) -> Counter[tuple[str, str, int | None]]:
         """Return the connections as GatewayFacts has them."""
         return Counter({(each.virtual_cluster, each.cluster, each.node_id): each.count for each in self.connections})
+
+    def clientele(self) -> dict[ClientKind, Clientele]:
+        """Return the clients as GatewayFacts has them."""
+        return {ClientKind(*each.kind): Clientele(each.connections, each.timeout) for each in self.clients}
 
 
 class Report(_Message):

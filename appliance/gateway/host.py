@@ -133,6 +133,7 @@ class Host:
             advertise,
             limits,
             Peer(session.address, session.port),
+            session.greeting,
             asks=asks,
             others=self._shared_answers(session, route.target),
             node_id=session.node_id,

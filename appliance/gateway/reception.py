@@ -13,6 +13,7 @@ from typing import Any
 import trio
 
 from appliance.exchange import versions
+from appliance.exchange.software import software_in
 from appliance.exchange.step import NotAuthenticated, NotSecured, OverLimit
 from appliance.gateway.admission import Admission
 from appliance.gateway.audit import audit
@@ -136,7 +137,8 @@ class Reception:
             )
             assert session.channel is not None
 
-            async def tell(api_version: int, _: bytes) -> tuple[int, bytes]:
+            async def tell(api_version: int, body: bytes) -> tuple[int, bytes]:
+                session.greeting = software_in(api_version, body)
                 return versions.answer(api_version, await self._offered(session))
 
             await welcome(session.channel, session.conversation, self._logins, tell, who=who)

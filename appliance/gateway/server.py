@@ -6,7 +6,7 @@ import logging
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import trio
@@ -17,6 +17,7 @@ from appliance.exchange.topology import HostPort
 from appliance.gateway.audit import audit
 from appliance.gateway.certificates import Certificates
 from appliance.gateway.client import ClusterClient, open_client
+from appliance.gateway.clientele import Clientele, ClientKind, clientele_of
 from appliance.gateway.credentials import Credentials
 from appliance.gateway.dialer import Dialer
 from appliance.gateway.discovery import Discovery
@@ -57,6 +58,7 @@ class GatewayFacts:
     failures: Mapping[str, str]
     """Cluster -> why it could not be asked last time."""
     doors: tuple[HostPort, ...]
+    clients: Mapping[ClientKind, Clientele] = field(default_factory=dict)
 
 
 class Gateway:
@@ -204,6 +206,7 @@ class Gateway:
             {name: (each.cluster_id, dict(each.nodes)) for name, each in known.items()},
             dict(self._discovery.failures),
             tuple(self._doors.addresses if self._doors else ()),
+            clientele_of(self._host.sessions),
         )
 
     @property

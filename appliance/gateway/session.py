@@ -10,6 +10,7 @@ import trio
 
 from appliance.exchange.exchange import Exchange
 from appliance.exchange.route import Target
+from appliance.exchange.software import UNTOLD, Software
 from appliance.gateway.channel import Channel
 from appliance.gateway.pair import Pair
 from appliance.gateway.snapshot import Door
@@ -39,6 +40,8 @@ class Session:
     principal: Principal | None = None
     """None where it is the broker that asks, or nobody."""
     conversation: Conversation | None = field(default=None, repr=False)
+    greeting: Software = UNTOLD
+    """Its software, where it said that to the gateway before it logged in."""
     target: Target | None = None
     exchange: Exchange | None = None
     pair: Pair | None = None
@@ -54,6 +57,16 @@ class Session:
     def client_id(self) -> str:
         """The client id last heard, empty if none was."""
         return self.exchange.client_id if self.exchange else ""
+
+    @property
+    def software(self) -> Software:
+        """What it said that it is."""
+        return self.exchange.software if self.exchange else self.greeting
+
+    @property
+    def produce_timeout(self) -> float | None:
+        """The seconds that its last Produce request gave the broker; None: there was none."""
+        return self.exchange.produce_timeout if self.exchange else None
 
     @property
     def writes_in_flight(self) -> int:

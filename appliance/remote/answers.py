@@ -109,8 +109,9 @@ class SwitchoverRequest(BaseModel):
     back."""
     mode: SwitchoverMode = "planned"
     """`planned` drains replication first and loses nothing; `unplanned` is for when the source is gone."""
-    hold: Duration = Field(default=20.0, gt=0, le=300, json_schema_extra={"default": "20s"})
-    """How long writes may be held at the fence: below the request timeout of the clients (30s in Java)."""
+    hold: Duration | None = Field(default=None, gt=0, le=300)
+    """How long writes may be held at the fence. Absent: two thirds of the shortest timeout in the Produce requests of
+    those who write (their request timeout), 20s at the most."""
     refuse: Duration = Field(default=40.0, ge=0, le=300, json_schema_extra={"default": "40s"})
     """How long they are then refused with a retriable error, before it is all rolled back: together with `hold` below
     the clients' delivery timeout (120s in Java)."""
@@ -149,12 +150,24 @@ class SwitchoverFinding(_Answer):
     remedy: str
 
 
+class SwitchoverClients(_Answer):
+    """Clients of one software and version, as they say themselves (KIP-511); empty where they do not."""
+
+    software: str
+    version: str
+    connections: int
+    timeout: float | None = None
+    """The shortest time, in seconds, that they wait for the answer to a write; null: they have not written."""
+
+
 class SwitchoverPart(_Answer):
     """A virtual cluster that moves."""
 
     virtual_cluster: str
     connections: int
     writes_in_flight: int
+    clients: list[SwitchoverClients] = Field(default_factory=list)
+    """The most connections first."""
 
 
 class SwitchoverGroup(_Answer):
@@ -194,6 +207,8 @@ class SwitchoverPlan(_Answer):
     parts: list[SwitchoverPart] = Field(default_factory=list)
     groups: list[SwitchoverGroup] = Field(default_factory=list)
     transactions: list[SwitchoverTransaction] = Field(default_factory=list)
+    hold: float | None = None
+    """How long writes will be held at the most, in seconds; null: they are not (unplanned)."""
     problems: list[str] = Field(default_factory=list)
     """The findings that forbid the switchover, in one sentence each."""
     notes: list[str] = Field(default_factory=list)

@@ -116,12 +116,13 @@ class ControlApi:
         to: str,
         *,
         mode: SwitchoverMode = "planned",
-        hold: float = 20.0,
+        hold: float | None = None,
         dry_run: bool = False,
         leave_records_behind: bool = False,
         **more: Any,
     ) -> SwitchoverAnswer:
-        """Start a switchover and return at once; follow it with `switchover`. `hold` in seconds; `more`: the other
+        """Start a switchover and return at once; follow it with `switchover`. `hold` in seconds, None: the gateway
+        chooses; `more`: the other
         fields of SwitchoverRequest."""
         body = SwitchoverRequest.model_construct(
             to=to, mode=mode, hold=hold, dry_run=dry_run, leave_records_behind=leave_records_behind, **more

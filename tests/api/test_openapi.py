@@ -31,8 +31,8 @@ async def test_every_reference_leads_somewhere():
 
 async def test_values_with_units_are_strings():
     schemas = json.loads(await document())["components"]["schemas"]
-    hold = schemas["SwitchoverRequest"]["properties"]["hold"]
-    assert (hold["type"], hold["default"]) == ("string", "20s")
+    refuse = schemas["SwitchoverRequest"]["properties"]["refuse"]
+    assert (refuse["type"], refuse["default"]) == ("string", "40s")
 
 
 if __name__ == "__main__":

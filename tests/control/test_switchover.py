@@ -11,8 +11,10 @@ import trio
 from trio.testing import MockClock
 
 from appliance.control.errors import ConflictError, UnfitError, UnknownError
+from appliance.control.plan import PlannedClients
 from appliance.control.plane import ControlPlane
 from appliance.control.switchover import Switchover
+from appliance.gateway.clientele import Clientele, ClientKind
 from appliance.gateway.errors import ClusterUnreachable
 from tests.control.world import ORDERS, World, declared, running_plane, until
 
@@ -182,8 +184,41 @@ async def test_a_dry_run_only_looks(world: World, autojump_clock: MockClock):
     assert states(switchover) == ["preflight", "done"]
     assert switchover.plan is not None
     assert switchover.plan.lag == 1
-    assert "after which Java clients" in switchover.plan.notes[0]
+    assert "a hold below the 30s after which the least patient client" in switchover.plan.notes[0]
     assert len(world.published) == 1
+
+
+async def test_writes_are_held_as_long_as_the_least_patient_client_allows(world: World, autojump_clock: MockClock):
+    world.clients = {
+        ClientKind("orders", "librdkafka", "2.16.0"): Clientele(5, 9.0),
+        ClientKind("orders", "apache-kafka-java", "4.3.1"): Clientele(7, 30.0),
+        ClientKind("orders", "", ""): Clientele(5),
+        ClientKind("others", "sarama", "1.0"): Clientele(9, 1.5),
+    }
+    world.writes = 1
+    async with running_plane(world) as plane:
+        switchover = await finish(plane, hold=None)
+    plan = switchover.plan
+    assert plan is not None
+    assert plan.hold == 6.0
+    assert plan.parts[0].clients == (
+        PlannedClients("apache-kafka-java", "4.3.1", 7, 30.0),
+        PlannedClients("", "", 5, None),
+        PlannedClients("librdkafka", "2.16.0", 5, 9.0),
+    )
+    assert "not drained within 6s" in switchover.detail
+    assert 6.0 <= switchover.history[-1].seconds < 6.5
+
+
+async def test_a_hold_that_is_asked_for_is_kept_and_the_plan_says_who_will_not_wait(
+    world: World, autojump_clock: MockClock
+):
+    world.clients = {ClientKind("orders", "librdkafka", "2.16.0"): Clientele(1, 9.0)}
+    async with running_plane(world) as plane:
+        switchover = await finish(plane, dry_run=True, hold=10.0)
+    assert switchover.plan is not None
+    assert switchover.plan.hold == 10.0
+    assert "a hold below the 9s after which the least patient client" in switchover.plan.notes[0]
 
 
 async def test_unplanned_asks_nothing_of_the_source(world: World, autojump_clock: MockClock):

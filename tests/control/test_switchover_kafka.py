@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -97,6 +98,20 @@ def test_it_goes_through_without_being_killed(lab: BlockingLab, gateway: Gateway
     assert len(writer.acknowledged) == 600
     assert over.plan is not None
     assert over.plan.problems == []
+
+
+def test_the_plan_knows_its_clients_and_how_long_they_wait(gateway: GatewayOnALab, topic: str):
+    settings = {"bootstrap.servers": gateway.bootstrap, "request.timeout.ms": 9000, "log_level": 0}
+    with Producer(settings) as producer:
+        producer.produce(topic, b"one")
+        assert producer.flush(60) == 0
+        start(gateway, dry_run=True)
+        plan = gateway.wait(lambda each: each.over).plan
+    assert plan is not None
+    assert plan.hold == 6.0
+    (writers,) = [each for each in plan.parts[0].clients if each.timeout is not None]
+    assert (writers.software, writers.timeout) == ("confluent-kafka-python", 9.0)
+    assert writers.version.startswith(version("confluent-kafka"))
 
 
 @pytest.mark.long

@@ -24,6 +24,7 @@ from appliance.control.switchover import Clocks
 from appliance.exchange.measures import Measures
 from appliance.exchange.route import Target
 from appliance.gateway.client import AclEntry, ClusterFacts, Group, KeyValue, OpenTransaction
+from appliance.gateway.clientele import Clientele, ClientKind
 from appliance.gateway.errors import ClusterUnreachable
 from appliance.gateway.server import GatewayFacts
 from appliance.gateway.snapshot import Snapshot
@@ -212,6 +213,7 @@ class World:
     standard: StandardInterceptors = lambda spec: ()  # noqa: ARG005
     editions: list[Edition] = field(default_factory=list)
     measured: Measures = field(default_factory=Measures)
+    clients: dict[ClientKind, Clientele] = field(default_factory=dict)
     withheld: bool = False
     """Editions do not come into effect."""
 
@@ -259,6 +261,7 @@ class World:
             {route.target.name: ("an-id", {7: ("10.0.0.1", 9092), 17: ("10.0.0.1", 9093)})},
             {},
             tuple(door.address for door in self.snapshot.doors),
+            self.clients,
         )
 
     def writes_in_flight(self, virtual_cluster: str) -> int:

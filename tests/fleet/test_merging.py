@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from appliance.control.armoury import FaultCounts
 from appliance.fleet.merging import merged_counts, merged_facts
 from appliance.fleet.messages import Facts, Report
+from appliance.gateway.clientele import Clientele, ClientKind
 from appliance.gateway.server import GatewayFacts
 from tests.fleet.test_messages import FACTS, FAULT_COUNTS
 
@@ -18,7 +19,14 @@ def report(edition: int = 1, **facts: object) -> Report:
     return Report(edition=edition, facts=Facts.of(GatewayFacts(**{**EMPTY, **facts})))  # type: ignore[arg-type]  # by name
 
 
-EMPTY: dict[str, object] = {"snapshot_version": 0, "connections": {}, "clusters": {}, "failures": {}, "doors": ()}
+EMPTY: dict[str, object] = {
+    "snapshot_version": 0,
+    "connections": {},
+    "clusters": {},
+    "failures": {},
+    "doors": (),
+    "clients": {},
+}
 
 
 @settings(deadline=None)
@@ -27,6 +35,7 @@ def test_one_worker_is_as_it_says(facts: GatewayFacts):
     merged = merged_facts([Report(edition=facts.snapshot_version, facts=Facts.of(facts))])
     assert merged.connections == facts.connections
     assert merged.clusters == facts.clusters
+    assert merged.clients == facts.clients
     assert (merged.snapshot_version, merged.failures) == (facts.snapshot_version, facts.failures)
     assert merged.doors == tuple(sorted(set(facts.doors)))
 
@@ -35,6 +44,18 @@ def test_connections_add_up():
     key = ("orders", "primary", 1)
     merged = merged_facts([report(connections={key: 2}), report(connections={key: 3, ("orders", "primary", None): 1})])
     assert merged.connections == {key: 5, ("orders", "primary", None): 1}
+
+
+def test_clients_of_one_kind_add_up_and_the_least_patient_counts():
+    java, other = ClientKind("orders", "apache-kafka-java", "4.3.1"), ClientKind("orders", "", "")
+    merged = merged_facts(
+        [
+            report(clients={java: Clientele(2, 30.0), other: Clientele(1)}),
+            report(clients={java: Clientele(1, 12.0)}),
+            report(clients={java: Clientele(4)}),
+        ]
+    )
+    assert merged.clients == {java: Clientele(7, 12.0), other: Clientele(1)}
 
 
 def test_what_one_worker_knows_is_known():

@@ -23,6 +23,7 @@ from appliance.fleet.messages import (
     order_from,
     word_from,
 )
+from appliance.gateway.clientele import Clientele, ClientKind
 from appliance.gateway.server import GatewayFacts
 from appliance.policies.positions.hold_fetch import Held
 from appliance.policies.positions.members import News
@@ -42,6 +43,11 @@ FACTS = st.builds(
     ),
     st.dictionaries(NAMES, st.text(), max_size=2),
     st.lists(ADDRESSES, max_size=4).map(tuple),
+    st.dictionaries(
+        st.builds(ClientKind, NAMES, st.text(max_size=9), st.text(max_size=9)),
+        st.builds(Clientele, st.integers(1, 9), st.none() | st.floats(0, 99)),
+        max_size=3,
+    ),
 )
 REPORTS = st.builds(
     Report,
@@ -98,6 +104,7 @@ def test_facts_lose_nothing_on_the_way(facts: GatewayFacts):
     assert arrived.counted() == facts.connections
     assert {name: (each.cluster_id, each.nodes) for name, each in arrived.clusters.items()} == facts.clusters
     assert (arrived.failures, arrived.doors) == (facts.failures, facts.doors)
+    assert arrived.clientele() == facts.clients
 
 
 @pytest.mark.parametrize(

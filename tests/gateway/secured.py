@@ -132,7 +132,8 @@ class Client:
 class Secured:
     """The running gateway; `declare` puts other users or other settings in force."""
 
-    def __init__(self, feed: SnapshotFeed, maker: SnapshotMaker, resources: list[Declared]) -> None:
+    def __init__(self, gateway: Gateway, feed: SnapshotFeed, maker: SnapshotMaker, resources: list[Declared]) -> None:
+        self.gateway = gateway
         self._feed = feed
         self._maker = maker
         self._resources = resources
@@ -174,8 +175,9 @@ async def gateway(behind: Cluster, *listeners: Listener, users: Iterable[User] =
     feed = SnapshotFeed(maker.make(edition_of(1, resources)))
     with trio.fail_after(PATIENCE):
         async with trio.open_nursery() as nursery:
-            await nursery.start(Gateway(feed).serve)
-            yield Secured(feed, maker, resources)
+            running = Gateway(feed)
+            await nursery.start(running.serve)
+            yield Secured(running, feed, maker, resources)
             nursery.cancel_scope.cancel()
 
 

@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 import trio
+from kio.schema.api_versions.v3.request import ApiVersionsRequest
 
+from appliance.gateway.clientele import Clientele, ClientKind
 from appliance.identity import conversation
 from appliance.identity.errors import UpstreamRefused
 from appliance.resources.listener import Listener
@@ -40,6 +42,17 @@ async def test_whoever_proves_it_is_served(mechanism: str, trail: Trail):
     (line,) = trail.lines
     assert line.startswith("authenticated: listener secured, peer 127.0.0.1:")
     assert f"principal User:alice, mechanism {mechanism}" in line
+
+
+async def test_what_a_client_said_of_itself_before_it_logged_in_is_known_afterwards():
+    base = free_base()
+    said = messages.bytes_of(ApiVersionsRequest(client_software_name="librdkafka", client_software_version="2.16.0"))
+    async with scripted_broker() as broker, gateway(cluster(broker), secured(base), users=[user()]) as here:
+        async with client(base) as alice:
+            await alice.ask(messages.API_VERSIONS, 3, b"\0" + said)
+            await alice.log_in()
+            await serve_one(alice, broker)
+            assert here.gateway.facts().clients == {ClientKind("orders", "librdkafka", "2.16.0"): Clientele(1)}
 
 
 @pytest.mark.parametrize("mechanism", ["SCRAM-SHA-256", "PLAIN"])

@@ -3,6 +3,7 @@
 import trio
 import trio.testing
 
+from appliance.gateway.clientele import Clientele, ClientKind
 from tests.gateway import messages
 from tests.gateway.scene import Client, Scene, door_on, free_base, running, target_of
 from tests.gateway.scripted_broker import ScriptedBroker, scripted_broker
@@ -127,5 +128,6 @@ async def test_facts_say_who_is_connected_where():
             ("orders", "standby", None): 1,
         }
         assert facts.clusters == {"standby": (standby.cluster_id, {11: standby.address})}
+        assert facts.clients == {ClientKind("orders", "", ""): Clientele(3)}, "they have not said what they are"
         assert facts.failures == {}
         assert facts.snapshot_version == 2

@@ -12,12 +12,12 @@ async def hold_writes(run: Run) -> None:
     """Hold writes from now on; after the hold they are refused (`refuse_when_due`), after that it is rolled back."""
     order = run.switchover.order
     now = trio.current_time()
-    run.refuse_at = now + order.hold if order.refuse else run.refuse_at
-    run.limit.deadline = now + order.hold + order.refuse
+    run.refuse_at = now + run.hold if order.refuse else run.refuse_at
+    run.limit.deadline = now + run.hold + order.refuse
     run.set_fence(Fence("held"))
     run.held.set()
     await run.in_effect()  # only then can a count of writes under way say that no more will come
-    run.switchover.say("writes are held")
+    run.switchover.say(f"writes are held, for {run.hold:g}s at the most")
 
 
 async def refuse_when_due(run: Run) -> None:

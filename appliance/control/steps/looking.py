@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from appliance.control.holding import hold_for, patience_of
 from appliance.control.plan import Finding
-from appliance.control.preflight import preflight
+from appliance.control.preflight import Patience, preflight
 from appliance.control.steps.run import Run
 
 
@@ -14,7 +15,12 @@ async def look(run: Run) -> None:
     switchover = run.switchover
     assert run.target_view is not None
     await run.data_path.refresh()
-    run.findings = await preflight(switchover, run.source_view, run.target_view, run.gauge, run.parts(), run.without)
+    clients, asked = run.clients(), switchover.order.hold
+    run.hold = hold_for(clients) if asked is None else asked
+    patience = Patience(run.hold, patience_of(clients))
+    run.findings = await preflight(
+        switchover, run.source_view, run.target_view, run.gauge, run.parts(), patience, run.without
+    )
     switchover.plan = plan = run.findings.plan
     if not plan.problems and (
         switchover.mode == "planned" or switchover.dry_run

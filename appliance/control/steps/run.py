@@ -10,12 +10,14 @@ from typing import Protocol
 import trio
 
 from appliance.control.datapath import ClusterView, DataPath
-from appliance.control.plan import PlannedPart
+from appliance.control.holding import LONGEST
+from appliance.control.plan import PlannedPart, planned_clients
 from appliance.control.positions import PositionTaking
 from appliance.control.preflight import Findings
 from appliance.control.replication import Ends, Gauge, in_words
 from appliance.control.switchover import Switchover
 from appliance.exchange.route import Target
+from appliance.gateway.clientele import Clientele
 from appliance.policies.connect.fence import OPEN, Fence
 from appliance.policies.positions.offset_maps import PositionMaps
 
@@ -55,6 +57,8 @@ class Run:
     """Virtual cluster -> what takes its positions along."""
     maps: dict[str, PositionMaps] = field(default_factory=dict)
     """Virtual cluster -> its maps from the switch on."""
+    hold: float = LONGEST
+    """How long writes are held, in seconds; preflight says."""
     fence: Fence = OPEN
     version: int = 0
     """Of the edition that has the fence, or the switch."""
@@ -88,15 +92,24 @@ class Run:
 
     def parts(self) -> tuple[PlannedPart, ...]:
         """Return what is connected of each virtual cluster now."""
-        counts = self.data_path.facts().connections
+        facts = self.data_path.facts()
         return tuple(
             PlannedPart(
                 name,
-                sum(count for (its, _, _), count in counts.items() if its == name),
+                sum(count for (its, _, _), count in facts.connections.items() if its == name),
                 self.data_path.writes_in_flight(name),
+                planned_clients(facts.clients, name),
             )
             for name in self.switchover.virtual_clusters
         )
+
+    def clients(self) -> list[Clientele]:
+        """Return whom it moves."""
+        return [
+            its
+            for kind, its in self.data_path.facts().clients.items()
+            if kind.virtual_cluster in self.switchover.virtual_clusters
+        ]
 
     @property
     def both(self) -> tuple[ClusterView, ClusterView]:
@@ -113,9 +126,9 @@ class Run:
 
     def not_drained(self) -> str:
         """Say what was still missing when the time was up."""
-        order = self.switchover.order
+        seconds = self.hold + self.switchover.order.refuse
         if self.switchover.state == "fence":
-            return f"not every worker held the writes within {order.hold + order.refuse:g}s"
+            return f"not every worker held the writes within {seconds:g}s"
         if writes := self.writes_in_flight():
             missing = f"{writes} writes without an answer"
         elif self.switchover.state == "transactions":
@@ -126,4 +139,4 @@ class Run:
             missing = f"nobody let it go on before {self.switchover.paused_before}"
         else:
             missing = "replication could not be measured"
-        return f"not drained within {order.hold + order.refuse:g}s: {missing}"
+        return f"not drained within {seconds:g}s: {missing}"

@@ -78,8 +78,8 @@ class Switchover(Spec):
     to: Name
     mode: Literal["planned", "unplanned"] = "planned"
     """planned: wait until replication has caught up; unplanned: do not, for its source is gone."""
-    hold: Duration = 20.0
-    """How long writes are held at the most while it goes on."""
+    hold: Duration | None = None
+    """How long writes are held at the most while it goes on; where absent, the gateway chooses."""
 
 
 class Nothing(Spec):
