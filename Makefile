@@ -6,6 +6,7 @@ OUT      ?= reports/out
 MINUTES  ?= 60
 FRAMES   ?= 1000000
 SEED     ?=
+CLIENTS  ?=
 WORKERS  ?= 1
 SECURITY ?= none
 BIN      := .venv/bin
@@ -13,10 +14,10 @@ STAMP    := .venv/.installed
 
 .DEFAULT_GOAL := help
 
-.PHONY: help setup lock lint format test test-long drill bench clients soak fuzz clean
+.PHONY: help setup lock lint format test test-long drill bench clients switch-matrix soak fuzz clean
 
 help: ## list what can be made
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
 
 setup: $(STAMP) ## make .venv with all that the project needs
 
@@ -59,6 +60,9 @@ soak: $(STAMP) ## mixed load for MINUTES=60: flat memory, nothing lost or double
 
 clients: $(STAMP) ## every client through the gateway; toolchains that are missing are said
 	$(BIN)/python -m tests.matrix
+
+switch-matrix: $(STAMP) ## switchovers beneath every client (CLIENTS=A,B: only these); writes docs/switchover.md
+	$(BIN)/python -m tests.switching $(if $(CLIENTS),--clients "$(CLIENTS)")
 
 fuzz: $(STAMP) ## FRAMES=1000000 damaged frames and handshakes; SEED=... repeats a run
 	$(BIN)/python -m tests.fuzz --frames $(FRAMES) $(if $(SEED),--seed $(SEED))

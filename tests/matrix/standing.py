@@ -48,6 +48,11 @@ class Mode(StrEnum):
         return self in {Mode.PRODUCER, Mode.IDEMPOTENT, Mode.TRANSACTIONAL}
 
     @property
+    def in_group(self) -> bool:
+        """Whether it reads as a member of a group."""
+        return self in {Mode.CLASSIC, Mode.NEW_GROUP}
+
+    @property
     def progress(self) -> str:
         """The kind of event that tells that it goes on."""
         return "acked" if self.produces else "delivered"
@@ -104,18 +109,19 @@ class Standing:
 
     async def flowing(self, count: int = 10) -> None:
         """Wait until each client has gone on by so many records. Raises CheckFailedError with all that did not."""
-        goals = {plan: self._told(plan) + count for plan in self.running}
+        goals = {plan: self.told(plan) + count for plan in self.running}
         with trio.move_on_after(PATIENCE):
-            while any(self._told(plan) < goal for plan, goal in goals.items()):
+            while any(self.told(plan) < goal for plan, goal in goals.items()):
                 for client in self.running.values():
                     client.expect_alive()
                 await trio.sleep(_LOOK)
             return
-        late = [plan for plan, goal in goals.items() if self._told(plan) < goal]
+        late = [plan for plan, goal in goals.items() if self.told(plan) < goal]
         words = "; ".join(f"{plan.driver.name}, {plan.mode}: {self.running[plan].last_words()}" for plan in late)
         raise CheckFailedError(f"no progress in {PATIENCE:g} s: {words}")
 
-    def _told(self, plan: Plan) -> int:
+    def told(self, plan: Plan) -> int:
+        """Return how many records a client has told of, as written or as delivered."""
         return len(self.running[plan].values(plan.mode.progress))
 
 

@@ -19,9 +19,9 @@ from appliance.lab.processes import GuardedProcess, last_lines, start_guarded
 from tests.matrix.access import Access, Security
 from tests.matrix.results import Listening
 
-_TIDEGATE = (sys.executable, "-m", "appliance")
+TIDEGATE = (sys.executable, "-m", "appliance")
 _READY_SECONDS = 60.0
-_NODES = 16
+NODES = 16
 """Ports that must be free behind the gateway's bootstrap port: node ids of the lab count from 1."""
 
 
@@ -79,8 +79,8 @@ async def open_way(
         declared = folder / "resources.yaml"
         declared.write_text(await _resources(brokers, bootstrap, security, folder), encoding="utf-8")
         what = ["-f", str(declared), "--api", "127.0.0.1:0"]
-    async with _serving([*_TIDEGATE, "serve", *what], folder) as log:
-        yield Way(Access(bootstrap, security), ",".join(brokers), frozenset(range(port, port + _NODES)), log)
+    async with serving([*TIDEGATE, "serve", *what], folder) as log:
+        yield Way(Access(bootstrap, security), ",".join(brokers), frozenset(range(port, port + NODES)), log)
 
 
 async def _security(folder: Path) -> Security:
@@ -110,7 +110,7 @@ async def _resources(brokers: Sequence[str], bootstrap: str, security: Security,
 async def _tidegate(*arguments: str, stdin: str = "") -> str:
     """Run a command of the gateway's and return what it printed. Raises NoWayError where it does not know it."""
     done = await trio.run_process(
-        [*_TIDEGATE, *arguments], stdin=stdin.encode(), capture_stdout=True, capture_stderr=True, check=False
+        [*TIDEGATE, *arguments], stdin=stdin.encode(), capture_stdout=True, capture_stderr=True, check=False
     )
     if done.returncode != 0:
         said = " ".join(done.stderr.decode(errors="replace").split())
@@ -119,7 +119,7 @@ async def _tidegate(*arguments: str, stdin: str = "") -> str:
 
 
 @asynccontextmanager
-async def _serving(command: Sequence[str], folder: Path) -> AsyncIterator[Path]:
+async def serving(command: Sequence[str], folder: Path) -> AsyncIterator[Path]:
     """Run `tidegate serve` until the block ends; yield its log."""
     ready = folder / "ready"
     kept = ["--state", str(folder / "state"), "--ready-file", str(ready)]
@@ -145,9 +145,9 @@ def row_of_ports(ports: PortLeases) -> int:
     """Return the first of a row of free ports. Raises NoWayError."""
     for _ in range(100):
         first = ports.take()
-        if all(_free(port) for port in range(first + 1, first + _NODES)):
+        if all(_free(port) for port in range(first + 1, first + NODES)):
             return first
-    raise NoWayError(f"expected a row of {_NODES} free ports, found none")
+    raise NoWayError(f"expected a row of {NODES} free ports, found none")
 
 
 def _free(port: int) -> bool:

@@ -1,0 +1,146 @@
+"""`python -m tests.switching`: switch beneath every client, show, write the page."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+import tempfile
+from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import get_args
+
+import trio
+from rich.console import Console
+
+from appliance.lab import LabError
+from appliance.lab.ports import PortLeases
+from tests.matrix.driver import CannotPrepareError, Driver
+from tests.matrix.drivers.every import every_client
+from tests.matrix.page import revision, versions
+from tests.matrix.running import ROOT
+from tests.matrix.standing import modes_of
+from tests.matrix.ways import NoWayError
+from tests.switching.acts import ActName
+from tests.switching.front import Remedies
+from tests.switching.page import write
+from tests.switching.play import Play, played
+from tests.switching.reckoning import rows
+from tests.switching.rows import Switched
+from tests.switching.screen import Screen, table
+
+OUT = ROOT / "reports" / "out" / "switching"
+RUNS: Sequence[tuple[Remedies, Sequence[ActName]]] = (
+    ("on", ("planned", "failback", "unplanned")),
+    ("off", ("planned",)),
+    ("off", ("unplanned",)),
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the matrix; return 0 where everything held that must hold."""
+    drivers = [driver for driver in every_client() if modes_of(driver)]
+    options = _options(arguments, [driver.name for driver in drivers])
+    console = Console(width=None if sys.stdout.isatty() else 160)
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    wanted = [driver for driver in drivers if not options.clients or driver.name in options.clients]
+    try:
+        found = trio.run(_run, options, wanted, Screen(console))
+    except (KeyboardInterrupt, BaseExceptionGroup) as error:
+        if isinstance(error, KeyboardInterrupt) or error.subgroup(KeyboardInterrupt) is not None:
+            console.print("interrupted; no page was written")
+            return 130
+        if (known := error.subgroup((NoWayError, LabError))) is None:
+            raise
+        console.print("[red]no matrix[/]: ", end="")
+        console.print(_in_words(known), markup=False, highlight=False, soft_wrap=True)
+        return 2
+    console.print(table(found))
+    if options.write and not options.clients and not options.remedies:
+        console.print(f"written: {write(found).relative_to(ROOT)}")
+    return 0 if found.passed else 1
+
+
+def _options(arguments: Sequence[str] | None, names: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.switching", description="switchovers beneath every client", epilog="; ".join(names)
+    )
+    parser.add_argument("--clients", type=_names(names), metavar="A,B", help="only these, by their names (all)")
+    parser.add_argument("--remedies", choices=get_args(Remedies), help="only with the remedies on or off (both)")
+    parser.add_argument("--keep", type=Path, metavar="DIR", help="keep the logs of all processes there")
+    parser.add_argument("--no-write", dest="write", action="store_false", help="leave docs/switchover.md as it is")
+    return parser.parse_args(arguments)
+
+
+def _names(known: Sequence[str]) -> type[list[str]]:
+    def parse(text: str) -> list[str]:
+        found = [each.strip() for each in text.split(",") if each.strip()]
+        if unknown := set(found) - set(known):
+            raise argparse.ArgumentTypeError(f"no client {', '.join(sorted(unknown))}; there are {', '.join(known)}")
+        return found
+
+    return parse  # type: ignore[return-value]
+
+
+async def _run(options: argparse.Namespace, drivers: Sequence[Driver], screen: Screen) -> Switched:
+    found = Switched(started=datetime.now(UTC), versions=versions({}), revision=revision())
+    started = trio.current_time()
+    with ExitStack() as stack:
+        kept = options.keep or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tidegate-switching-")))
+        directory = kept / f"{found.started:%Y%m%dT%H%M%S}"
+        ports = stack.enter_context(PortLeases())
+        stack.enter_context(screen.showing())
+        ready = [driver for driver in drivers if await _prepared(driver, found, screen)]
+        for number, (company, (remedies, acts)) in enumerate(
+            (company, run) for company in companies(ready) for run in RUNS
+        ):
+            if options.remedies in {None, remedies}:
+                play = Play(company, remedies, acts, screen.tell)
+                record = await played(play, directory / f"{number:02}-{remedies}", ports)
+                found.rows += rows(record.accounts, record.acts, remedies)
+                found.spoiled += record.spoiled
+                found.complaints += record.complaints
+                found.versions |= record.versions
+                found.minutes = (trio.current_time() - started) / 60
+                _keep(found)
+                screen.rows(found.rows)
+    return found
+
+
+def companies(drivers: Iterable[Driver]) -> list[list[Driver]]:
+    """Return clients by language: as many at a time as two cores carry."""
+    by_language: dict[str, list[Driver]] = {}
+    for driver in drivers:
+        by_language.setdefault(driver.language, []).append(driver)
+    return list(by_language.values())
+
+
+async def _prepared(driver: Driver, found: Switched, screen: Screen) -> bool:
+    if (missing := driver.needs()) is not None:
+        found.not_run[driver.name] = missing
+        found.missing_toolchains.append(driver.name)
+        return False
+    screen.tell(f"{driver.name}: installing")
+    try:
+        await trio.to_thread.run_sync(driver.prepare, lambda _: None)
+    except CannotPrepareError as error:
+        found.not_run[driver.name] = f"not installed: {error}"
+        return False
+    return True
+
+
+def _in_words(error: BaseException) -> str:
+    if isinstance(error, BaseExceptionGroup):
+        return "; ".join(map(_in_words, error.exceptions))
+    return str(error)
+
+
+def _keep(found: Switched) -> None:
+    OUT.mkdir(parents=True, exist_ok=True)
+    (OUT / "switched.json").write_text(found.model_dump_json(indent=2) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
