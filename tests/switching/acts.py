@@ -35,8 +35,8 @@ class Act:
     """Of the cluster that served before, as it was left."""
     committed: Mapping[str, Mapping[int, int]] = field(default_factory=dict)
     """Group -> partition -> place, on the cluster that served before."""
-    mended: str = ""
-    """What had to be done again before it took place."""
+    ended: Mapping[str, str] = field(default_factory=dict)
+    """Client -> how its process had ended by itself."""
 
 
 @dataclass(frozen=True)
@@ -51,5 +51,3 @@ class Account:
     mode: Mode
     topic: str
     events: Sequence[Event]
-    ended: str = ""
-    """How its process ended before it was asked to; empty: it did not."""

@@ -102,10 +102,8 @@ async def played(play: Play, folder: Path, ports: PortLeases) -> Record:
 
 
 def _account(plan: Plan, standing: Standing) -> Account:
-    client = standing.running[plan]
-    status = client.process.returncode
-    ended = "" if status is None else f"its process ended with status {status}: {client.last_words()}"
-    return Account(plan.driver.name, plan.driver.version, plan.name, plan.mode, plan.topic, list(client.events), ended)
+    driver, events = plan.driver, list(standing.running[plan].events)
+    return Account(driver.name, driver.version, plan.name, plan.mode, plan.topic, events)
 
 
 @dataclass
@@ -137,7 +135,7 @@ class _Stage:
 
     async def _left(self, name: ActName, source: str, target: str) -> Act:
         """Switch as planned."""
-        entered, mended = await self._switch(target, "planned")
+        entered = await self._switch(target, "planned")
         await self._watch(name)
         ends = _now()
         serving, left = await self._logs(target), await self._logs(source)
@@ -151,7 +149,7 @@ class _Stage:
             serving=serving,
             left=left,
             committed=await self._committed(source),
-            mended=mended,
+            ended=self._ended(),
         )
 
     async def _lost(self, source: str, target: str) -> Act:
@@ -160,7 +158,7 @@ class _Stage:
         await trio.sleep(UNREPLICATED_SECONDS)
         touched = _now()
         await self.pair.cluster(source).kill()
-        entered, mended = await self._switch(target, "unplanned")
+        entered = await self._switch(target, "unplanned")
         await self._watch("unplanned")
         ends = _now()
         serving = await self._logs(target)
@@ -177,21 +175,27 @@ class _Stage:
             serving=serving,
             left=left,
             committed=await self._committed(source),
-            mended=mended,
+            ended=self._ended(),
         )
 
-    async def _switch(self, target: str, mode: SwitchoverMode) -> tuple[dict[str, float], str]:
+    async def _switch(self, target: str, mode: SwitchoverMode) -> dict[str, float]:
         """Switch; one that was rolled back changed nothing and is tried again, as an operator would, and told."""
-        mended: list[str] = []
         for _ in range(_TRIES - 1):
             try:
-                return seconds_of(await self.front.switch(target, mode)), "; ".join(mended)
+                return seconds_of(await self.front.switch(target, mode))
             except NoSwitchError as error:
-                mended.append(str(error))
-                self.record.spoiled.append(str(error))
+                self.record.spoiled.append(f"{self._title()}: {error}")
                 await trio.sleep(CALM_SECONDS)
                 self._begins = _now() - CALM_SECONDS
-        return seconds_of(await self.front.switch(target, mode)), "; ".join(mended)
+        return seconds_of(await self.front.switch(target, mode))
+
+    def _ended(self) -> dict[str, str]:
+        running = {plan.name: client for plan, client in self.standing.running.items()}
+        return {
+            name: f"its process ended with status {client.process.returncode}: {client.last_words()}"
+            for name, client in running.items()
+            if client.process.returncode is not None
+        }
 
     async def _watch(self, name: ActName) -> None:
         """Wait until everybody is back and has been for a while, or for as long as they are waited for."""

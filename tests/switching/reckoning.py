@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from appliance.drills.checkers import Findings, History, duplicated, lost, redelivered, reordered, skipped
 from appliance.drills.ledger import Delivery, RecordLedger, Stored, Write
@@ -72,7 +72,7 @@ def _row(account: Account, act: Act, remedies: Remedies, new: _Counts, back: Rec
         out_of_order=new.out_of_order,
         errors=len(errors),
         said="; ".join(f"{text} ({count})" for text, count in Counter(errors).most_common(3)),
-        ended=account.ended,
+        ended=act.ended.get(account.name, ""),
     )
     return row.model_copy(update={"broken": broken(row)})
 
@@ -167,17 +167,21 @@ def _deliveries(account: Account, act: Act, partitions: Mapping[str, int]) -> It
 
 
 def _as_delivered(ledger: RecordLedger) -> RecordLedger:
-    """Return each reader's deliveries as if they were a log: what is out of order there came out of order."""
+    """Return each reader's deliveries as if they were a log, with the places of the real one for sequence numbers: what
+    is out of order there was delivered in another order than that of the log."""
+    places: dict[tuple[str, str], Stored] = {}
+    for row in ledger.stored:
+        if row.cluster == SERVING:
+            places.setdefault((row.topic, row.id), row)
     writes, stored, seen = [], [], set()
-    sent = {(each.topic, each.partition, each.id): each for each in ledger.writes}
-    for place, each in enumerate(ledger.deliveries):
-        write = sent.get((each.topic, each.partition, each.id))
-        if write is None or (each.client, each.id) in seen:
+    for number, each in enumerate(ledger.deliveries):
+        place = places.get((each.topic, each.id))
+        if place is None or (each.client, each.id) in seen:
             continue
         seen.add((each.client, each.id))
-        topic = f"{each.client}<{write.client}"  # a log for each reader and each producer's records
-        stored.append(Stored(SERVING, topic, each.partition, place, each.id, ""))
-        writes.append(_write(each.client, topic, each.partition, each.id, each.at, "", each.offset))
+        stored.append(Stored(SERVING, each.client, place.partition, number, each.id, ""))
+        write = _write(each.client, each.client, place.partition, each.id, each.at, "", each.offset)
+        writes.append(replace(write, seq=place.offset))
     return RecordLedger(writes=writes, stored=stored)
 
 

@@ -60,14 +60,15 @@ def produce(given: argparse.Namespace, stop: Stop) -> None:
         value = f"{given.prefix}-{number}"
         try:
             producer.produce(given.topic, value, key=key_of(number), on_delivery=report)
+            producer.poll(given.pace / 1000)
         except BufferError:
             producer.poll(0.1)
             continue
         except KafkaException as error:
-            tell("failed", value=value, text=str(error))
-            producer.flush(0)  # what is still queued is reported
+            tell("error", text=str(error))
+            producer.purge()
+            producer.flush(0)  # what was still queued is told as failed
             producer = Producer({**settings(given), **own})
-        producer.poll(given.pace / 1000)
         number += 1
     if producer.flush(SECONDS):
         raise SystemExit("not all records were answered")
