@@ -51,6 +51,11 @@ class VirtualClusterSpec(Spec):
             )
         return self
 
+    @property
+    def preserves_bytes(self) -> bool:
+        """Whether any of its clusters gets batches as they are, with the producers that wrote them."""
+        return "byte-preserving" in {self.replication, *self.replication_by_standby.values()}
+
     def replication_between(self, one: str, other: str) -> Replication:
         """Return how records get from one of its clusters to another."""
         if self.cluster not in {one, other}:

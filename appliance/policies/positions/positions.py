@@ -13,6 +13,7 @@ from appliance.policies.positions.members import Members, News
 from appliance.policies.positions.membership import Membership
 from appliance.policies.positions.offset_maps import NO_MAPS, PositionMaps
 from appliance.policies.positions.rejoin import Rejoin
+from appliance.policies.positions.sequences import FIRST_SWITCH, Sequences
 from appliance.resources.virtual_cluster import VirtualClusterSpec
 
 _Asked = tuple[VirtualClusterSpec, str, int, PositionMaps]
@@ -68,6 +69,8 @@ class Positions:
             made.append(LeaderEpochs())
         if spec.offsets == "continuous" and not all(maps.is_identity(each) for each in maps.clusters):
             made.append(Continuous(maps, unproven=spec.unproven))
+        if switches >= FIRST_SWITCH and spec.producer_ids == "tagged" and not spec.preserves_bytes:
+            made.append(Sequences(serving, switches))
         if spec.positions != "client":
             offsets = None if spec.positions == "refuse" else maps.beginnings
             # Last, so first to see an answer: what it puts there is the cluster's own offset.

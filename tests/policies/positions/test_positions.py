@@ -15,6 +15,7 @@ from appliance.policies.positions.offset_map import IDENTITY, shifted
 from appliance.policies.positions.offset_maps import NO_MAPS, PositionMaps
 from appliance.policies.positions.positions import Positions
 from appliance.policies.positions.rejoin import Rejoin
+from appliance.policies.positions.sequences import Sequences
 from appliance.resources.virtual_cluster import VirtualClusterSpec
 
 NEVER, ONCE = 0, 1
@@ -94,3 +95,20 @@ def test_what_cannot_be_meant_is_refused(wrong: dict[str, Any]):
 def test_yamls_on_and_off_are_understood():
     its = spec(remedies={"rejoin": False, "hold_fetch": True, "leader_epochs": "off"})
     assert (its.remedies.rejoin, its.remedies.hold_fetch, its.remedies.leader_epochs) == ("off", "on", "off")
+
+
+@pytest.mark.parametrize(
+    ("switches", "values", "expected"),
+    [
+        (1, {}, False),
+        (2, {}, True),
+        (2, {"producer_ids": "plain"}, False),
+        (2, {"replication": "byte-preserving"}, False),
+        (2, {"replication_by_standby": {"standby": "byte-preserving"}}, False),
+    ],
+)
+def test_sequence_numbers_begin_anew_where_a_producer_can_have_come_back(
+    switches: int, values: dict[str, Any], expected: bool
+):
+    """Where batches come over as they are, so do their producers, and a retry is known for what it is."""
+    assert (Sequences in kinds(spec(**values), switches)) == expected
