@@ -98,7 +98,11 @@ async def _run(options: argparse.Namespace, drivers: Sequence[Driver], screen: S
         ):
             if options.remedies in {None, remedies}:
                 play = Play(company, remedies, acts, screen.tell)
-                record = await played(play, directory / f"{number:02}-{remedies}", ports)
+                try:
+                    record = await played(play, directory / f"{number:02}-{remedies}", ports)
+                except (LabError, NoWayError) as error:
+                    found.spoiled.append(f"{company[0].language}, remedies {remedies}: {error}")
+                    continue
                 found.rows += rows(record.accounts, record.acts, remedies)
                 found.spoiled += record.spoiled
                 found.complaints += record.complaints

@@ -52,11 +52,11 @@ class Front:
 
     async def switch(self, to: str, mode: SwitchoverMode) -> SwitchoverAnswer:
         """Switch and wait for the end of it. Raises NoSwitchError unless that is `done`."""
-        async with ControlApi(self.api, token=self.token) as api:
+        async with ControlApi(self.api, token=self.token, timeout=SWITCH_SECONDS) as api:
             found = await api.start_switchover(VIRTUAL_CLUSTER, to, mode=mode)
             with trio.move_on_after(SWITCH_SECONDS):
                 while not found.over:
-                    await trio.sleep(0.05)
+                    await trio.sleep(0.2)
                     found = await api.switchover(VIRTUAL_CLUSTER)
         if found.state != "done":
             raise NoSwitchError(f"{mode} to {to}: {found.state}: {found.detail}")

@@ -18,13 +18,14 @@ import trio
 
 from appliance.lab.ports import PortLeases
 from appliance.remote.answers import SwitchoverMode
+from appliance.remote.errors import RemoteError
 from tests.matrix.driver import Driver
 from tests.matrix.running import CheckFailedError
 from tests.matrix.standing import Mode, Plan, Standing, modes_of, standing_clients
 from tests.switching.acts import Account, Act, ActName, Logs
 from tests.switching.front import Front, NoSwitchError, Remedies, open_front, seconds_of
 from tests.switching.logs import read_logs
-from tests.switching.pair import Pair, Place, open_pair, own_beginnings
+from tests.switching.pair import Pair, Place, open_pair, own_beginnings, write_to_idle
 
 PACE = 50
 """Milliseconds between the records of a producer."""
@@ -118,7 +119,10 @@ class _Stage:
 
     async def everything(self) -> None:
         """Play all acts; one that does not take place ends it."""
-        await self.standing.flowing()
+        try:
+            await self.standing.flowing()
+        except CheckFailedError as error:
+            self.record.spoiled.append(f"{self._title()}, at the start: {error}")
         for number, name in enumerate(self.play.acts):
             source, target = ("standby", "primary") if name == "failback" else ("primary", "standby")
             if number:
@@ -128,7 +132,7 @@ class _Stage:
             await trio.sleep(CALM_SECONDS)
             try:
                 act = await (self._lost(source, target) if name == "unplanned" else self._left(name, source, target))
-            except NoSwitchError as error:
+            except (NoSwitchError, RemoteError) as error:
                 self.record.spoiled.append(f"{self._title(name)}: {error}")
                 return
             self.record.acts.append(act)
@@ -225,6 +229,7 @@ class _Stage:
         ours, theirs = await self._logs(source, committed=False), await self._logs(target, committed=False)
         for topic in self.topics:
             beginnings |= own_beginnings(topic, ours[topic], theirs[topic])
+        await _ask(partial(write_to_idle, self.pair.cluster(source).bootstrap, beginnings), ours)
         await self.pair.mirror(source, target, beginnings)
         self.play.tell(f"{self._title()}: waiting for {target} to miss the groups' members")
         truth = self.pair.truth(target)
