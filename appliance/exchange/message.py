@@ -24,8 +24,8 @@ NOBODY = Peer("", 0)
 class Question:
     """A request that is whole in memory.
 
-    `body` belongs to the connection's buffer while `on_request` runs; whoever needs it later finds a copy in
-    `Answer.question`, if some interceptor wanted the request.
+    `body` belongs to the connection's buffer while `on_request` runs, and may be written into as far as it is writable
+    and sizes stay; whoever needs it later finds a copy in `Answer.question`, if some interceptor wanted the request.
     """
 
     api_key: int

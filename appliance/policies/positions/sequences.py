@@ -63,31 +63,31 @@ class Sequences:
         return False
 
     def on_request(self, question: Question) -> RequestVerdict:
-        """Change the ids in all batches."""
+        """Change the ids in all batches, where they stand: records are not copied."""
         if question.knowledge.cluster != self._serving or not self._number:
             return None
         walk = walk_of(question.api_key, question.api_version, "request", ("topic_data.partition_data.records",))
         compact = request_header_version(question.api_key, question.api_version) == 2
-        out: bytearray | None = None
-        for _, start, end in walk.places(question.body, 0, len(question.body)):
-            at = (
-                compact_length(question.body, start, end) if compact else legacy_length(question.body, start, end, 4)
-            )[1]
-            for batch, after in _tagged(question.body, at, end):
-                out = bytearray(question.body) if out is None else out
-                self._renumber(out, batch, after)
-        return Replace(bytes(out)) if out is not None else None
+        body = memoryview(question.body)
+        own = memoryview(bytearray(body)) if body.readonly else body  # who was here before may have put it there
+        changed = False
+        for _, start, end in walk.places(own, 0, len(own)):
+            at = (compact_length(own, start, end) if compact else legacy_length(own, start, end, 4))[1]
+            for batch, after in _tagged(own, at, end):
+                self._renumber(own, batch, after)
+                changed = True
+        return Replace(bytes(own)) if changed and body.readonly else None
 
     def on_response(self, answer: Answer) -> ResponseVerdict:  # noqa: ARG002 - not wanted
         """Leave answers alone."""
         return None
 
-    def _renumber(self, out: bytearray, batch: int, after: int) -> None:
-        (producer_id,) = _ID.unpack_from(out, batch + _ID_AT)
-        (crc,) = _CRC.unpack_from(out, batch + _CRC_AT)
-        before = crc32c(memoryview(out)[batch + _ID_AT : after])
-        _ID.pack_into(out, batch + _ID_AT, producer_id ^ (self._number << _SHIFT))
-        _CRC.pack_into(out, batch + _CRC_AT, crc ^ before ^ crc32c(memoryview(out)[batch + _ID_AT : after]))
+    def _renumber(self, body: memoryview, batch: int, after: int) -> None:
+        (producer_id,) = _ID.unpack_from(body, batch + _ID_AT)
+        (crc,) = _CRC.unpack_from(body, batch + _CRC_AT)
+        before = crc32c(body[batch + _ID_AT : after])
+        _ID.pack_into(body, batch + _ID_AT, producer_id ^ (self._number << _SHIFT))
+        _CRC.pack_into(body, batch + _CRC_AT, crc ^ before ^ crc32c(body[batch + _ID_AT : after]))
 
 
 def _tagged(body: Buffer, at: int, end: int) -> Iterator[tuple[int, int]]:

@@ -63,6 +63,14 @@ def test_tagged_ids_get_the_number_of_the_switch_and_the_batch_stays_whole(kind:
     assert DefaultRecordBatch(expected[: len(expected) // 2]).validate_crc()
 
 
+@every_version
+def test_records_are_changed_where_they_stand(kind: Kind):
+    asked = question(kind, request(kind, batch(TAGGED)))
+    asked.body = bytearray(asked.body)
+    assert Sequences("standby", 2).on_request(asked) is None
+    assert asked.body == request(kind, numbered(batch(TAGGED), 2))
+
+
 def test_each_switch_makes_another_producer_of_it():
     kind = kinds_of("Produce")[-2]._replace(direction="request")
     asked = question(kind, request(kind, batch(TAGGED)))
