@@ -247,14 +247,14 @@ def _about_the_order(switchover: Switchover, gauge: Gauge | None, patience: Pati
         found.append(
             Finding(
                 "warns", subject, f"a hold below the {patience.shortest:g}s after which the least patient client sends "
-                "a held write again", f"{hold:g}s", "hold for less, or let it wait longer (request.timeout.ms)",
+                "a held write again", f"{hold:.3g}s", "hold for less, or let it wait longer (request.timeout.ms)",
             )
         )  # fmt: skip
     if longest >= DELIVERY:
         found.append(
             Finding(
                 "warns", subject, f"an end of hold and refusal before the {DELIVERY:g}s after which clients give a "
-                "record up", f"{longest:g}s", "hold or refuse for less",
+                "record up", f"{longest:.3g}s", "hold or refuse for less",
             )
         )  # fmt: skip
     return found

@@ -41,10 +41,10 @@ async def lay_ground(section: LabSection, lab: Lab, clock: RunClock, record: Run
         await lab.stop_replication()  # of a lab from outside; one that was opened for this drill waits
     await _create_topics(section, lab, progress)
     for name, offset in older.items():
-        where = ", ".join(section.clusters_of(name))
-        text = f"{name} begins at offset {offset} in each partition on {where}"
-        if section.replication is not None and section.replication.source in section.clusters_of(name):
-            text += f"; so offsets on {section.replication.target} are lower by as many"
+        where, replication = section.clusters_of(name), section.replication
+        text = f"{name} begins at offset {offset} in each partition on {', '.join(where)}"
+        if replication is not None and replication.source in where and replication.target not in where:
+            text += f"; so offsets on {replication.target} are lower by as many"
         record.add(Noted(at=clock(), text=text))
     if section.replication is not None:
         progress.say("starting replication")

@@ -122,6 +122,8 @@ async def test_without_continuous_offsets_a_reader_passes_over_records_and_the_r
     for row in damaged.values():
         assert row.skipped == AHEAD, "as many as the offsets differ by"
         assert any(f"skipped shop/{row.partition}/" in sample for sample in row.samples)
+    (directory,) = (tmp_path / "continuous-offsets-off").iterdir()
+    assert "so offsets on standby are lower by as many" in (directory / "index.html").read_text()
 
 
 @pytest.mark.parametrize("ways", [ONE, *(pytest.param(each, marks=pytest.mark.long) for each in (TWO, SECURED))])

@@ -17,7 +17,7 @@ async def hold_writes(run: Run) -> None:
     run.set_fence(Fence("held"))
     run.held.set()
     await run.in_effect()  # only then can a count of writes under way say that no more will come
-    run.switchover.say(f"writes are held, for {run.hold:g}s at the most")
+    run.switchover.say(f"writes are held, for {run.hold:.3g}s at the most")
 
 
 async def refuse_when_due(run: Run) -> None:

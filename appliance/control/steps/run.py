@@ -128,7 +128,7 @@ class Run:
         """Say what was still missing when the time was up."""
         seconds = self.hold + self.switchover.order.refuse
         if self.switchover.state == "fence":
-            return f"not every worker held the writes within {seconds:g}s"
+            return f"not every worker held the writes within {seconds:.3g}s"
         if writes := self.writes_in_flight():
             missing = f"{writes} writes without an answer"
         elif self.switchover.state == "transactions":
@@ -139,4 +139,4 @@ class Run:
             missing = f"nobody let it go on before {self.switchover.paused_before}"
         else:
             missing = "replication could not be measured"
-        return f"not drained within {seconds:g}s: {missing}"
+        return f"not drained within {seconds:.3g}s: {missing}"
