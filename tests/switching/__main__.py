@@ -41,7 +41,7 @@ RUNS: Sequence[tuple[Remedies, Sequence[ActName]]] = (
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the matrix; return 0 where everything held that must hold."""
-    drivers = [driver for driver in every_client() if modes_of(driver)]
+    drivers = every_client()
     options = _options(arguments, [driver.name for driver in drivers])
     console = Console(width=None if sys.stdout.isatty() else 160)
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
@@ -122,9 +122,10 @@ def companies(drivers: Iterable[Driver]) -> list[list[Driver]]:
 
 
 async def _prepared(driver: Driver, found: Switched, screen: Screen) -> bool:
-    if (missing := driver.needs()) is not None:
+    missing = driver.needs() if modes_of(driver) else "it has no program here that runs without end"
+    if missing is not None:
         found.not_run[driver.name] = missing
-        found.missing_toolchains.append(driver.name)
+        found.excused.append(driver.name)
         return False
     screen.tell(f"{driver.name}: installing")
     try:

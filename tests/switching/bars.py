@@ -10,10 +10,22 @@ RECOVERY_SECONDS = 5.0
 
 def broken(row: Row) -> list[str]:
     """Return what must hold of a row and does not, in words."""
-    found = [f"{row.ended}"] if row.ended else []
-    found += [
-        f"{count} {what}" for what, count in (("skipped", row.skipped), ("out of order", row.out_of_order)) if count
-    ]
+    found = damage(row)
+    if row.act != "unplanned":
+        if row.stable is None:
+            found.append(f"not stable within {row.looked_at:.0f} s")
+        elif row.stable > RECOVERY_SECONDS:
+            found.append(f"stable after {row.stable:.1f} s")
+    return found
+
+
+def damage(row: Row) -> list[str]:
+    """Return what is wrong with records, and with the process."""
+    found = [row.ended] if row.ended else []
+    if row.skipped:
+        found.append(f"{row.skipped} skipped")
+    if row.out_of_order:
+        found.append(f"{row.out_of_order} out of order")
     if row.act == "unplanned":
         if row.lost != row.unreplicated:
             found.append(f"{row.lost} lost, of which replication had not carried {row.unreplicated}")
@@ -24,8 +36,4 @@ def broken(row: Row) -> list[str]:
         found.append(f"{row.duplicated} duplicated")
     if row.redelivered_committed:
         found.append(f"{row.redelivered_committed} redelivered though committed")
-    if row.stable is None:
-        found.append(f"not stable within {row.looked_at:.0f} s")
-    elif row.stable > RECOVERY_SECONDS:
-        found.append(f"stable after {row.stable:.1f} s")
     return found

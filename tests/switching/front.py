@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -15,6 +15,7 @@ import yaml
 from appliance.lab.ports import PortLeases
 from appliance.remote.answers import SwitchoverAnswer, SwitchoverMode
 from appliance.remote.client import ControlApi
+from appliance.remote.errors import UnreachableError
 from tests.matrix.access import Access
 from tests.matrix.ways import NODES, TIDEGATE, Way, new_password, row_of_ports, serving
 from tests.switching.pair import Pair
@@ -57,7 +58,8 @@ class Front:
             with trio.move_on_after(SWITCH_SECONDS):
                 while not found.over:
                     await trio.sleep(0.2)
-                    found = await api.switchover(VIRTUAL_CLUSTER)
+                    with suppress(UnreachableError):  # asked again
+                        found = await api.switchover(VIRTUAL_CLUSTER)
         if found.state != "done":
             raise NoSwitchError(f"{mode} to {to}: {found.state}: {found.detail}")
         return found

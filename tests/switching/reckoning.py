@@ -230,23 +230,23 @@ def _in_short(text: str) -> str:
 
 
 def _recoveries(accounts: Sequence[Account], act: Act) -> list[Recovery]:
-    """Return how each came back from this act."""
+    """Return how each came back from this act. Everybody is taken for a reader of a topic of its own: what a producer
+    has in hand is not told, so that its silence would be taken for idleness."""
     events: list[Event] = [PhaseStarted(at=act.begins, phase="baseline")]
     ledger = RecordLedger()
     for account in accounts:
-        role = "producer" if account.mode.produces else "group-consumer"
+        name = account.name
         events.append(
-            ClientStarted(at=act.begins, client=account.name, role=role, topic=account.topic, detail=account.client)
+            ClientStarted(at=act.begins, client=name, role="group-consumer", topic=name, detail=account.client)
         )
-        within = [each for each in account.events if act.begins <= each.at <= act.ends]
-        for each in within:
-            if each.event in {"acked", "failed"}:
-                offset = each.offset if each.event == "acked" else None
-                ledger.writes.append(_write(account.name, account.topic, 0, each.value, each.at, each.text, offset))
-            elif each.event == "delivered":
-                ledger.deliveries.append(Delivery(account.name, account.topic, 0, each.offset, each.value, each.at))
-            elif each.event == "error" and not account.mode.produces:
-                events.append(ClientError(at=each.at, client=account.name, error=each.text))
+        failures = {"failed"} if account.mode.produces else {"failed", "error"}
+        for each in account.events:
+            if not act.begins <= each.at <= act.ends:
+                continue
+            if each.event in {"acked", "delivered"}:
+                ledger.deliveries.append(Delivery(name, name, 0, each.offset, each.value, each.at))
+            elif each.event in failures:
+                events.append(ClientError(at=each.at, client=name, error=each.text))
     for state, at in (("fence", act.touched), ("switch", act.switched)):
         events.append(SwitchoverProgressed(at=at, virtual_cluster="matrix", state=state))
     events.append(PhaseEnded(at=act.ends, phase="settle", ok=True))

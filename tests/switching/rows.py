@@ -53,8 +53,8 @@ class Switched(BaseModel):
     rows: list[Row] = []
     not_run: dict[str, str] = {}
     """Client -> why it was not run."""
-    missing_toolchains: list[str] = []
-    """Those of them that nobody is to blame for."""
+    excused: list[str] = []
+    """Those of them that nobody is to blame for: no toolchain, or nothing that runs without end."""
     spoiled: list[str] = []
     """Switchovers that did not take place."""
     complaints: list[str] = []
@@ -65,6 +65,6 @@ class Switched(BaseModel):
     def passed(self) -> bool:
         """Whether all that was run with the remedies on held what must hold."""
         broken = [row for row in self.rows if row.remedies == "on" and row.broken]
-        lacking = set(self.not_run) - set(self.missing_toolchains)
+        lacking = set(self.not_run) - set(self.excused)
         ran = any(row.remedies == "on" for row in self.rows)
         return ran and not (broken or lacking or self.spoiled or self.complaints)

@@ -49,7 +49,7 @@ def test_what_was_lost_stands_beside_what_replication_had_not_carried():
     ("fields", "said", "passed"),
     [
         ({}, "", True),
-        ({"not_run": {"x": "no Go toolchain"}, "missing_toolchains": ["x"]}, "- x: no Go toolchain", True),
+        ({"not_run": {"x": "no Go toolchain"}, "excused": ["x"]}, "- x: no Go toolchain", True),
         ({"not_run": {"x": "not installed: no network"}}, "- x: not installed: no network", False),
         ({"spoiled": ["planned: rolled-back"]}, "did not take place: planned: rolled-back", False),
         ({"complaints": ["TypeError: x (2 times)"]}, "an error of its own: TypeError: x (2 times)", False),

@@ -124,6 +124,7 @@ def test_a_silence_is_counted_from_the_switch_and_one_without_end_is_said():
     assert abs(row.stable - 7) < 0.1
     assert row.broken == ["stable after 7.0 s"]
     dead = replace(PRODUCER, events=told("acked", *range(100)))
+    assert only(dead).broken == ["not stable within 15 s"], "it hangs"
     ended = replace(ACT, ended={"p": "its process ended with status 1: fatal"})
     assert only(dead, act=ended).broken == ["its process ended with status 1: fatal", "not stable within 15 s"]
 

@@ -146,7 +146,7 @@ public final class Client {
             producer.abortTransaction();
             Given.tell("aborted");
             return producer;
-        } catch (KafkaException fatal) {
+        } catch (KafkaException | IllegalStateException fatal) { // the latter after a commit that was not answered in time
             Given.tellError(fatal);
             producer.close(Duration.ZERO);
             return null;

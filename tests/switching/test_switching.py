@@ -1,0 +1,28 @@
+"""A small part of the matrix: two Python clients in all their modes, a planned switch, the remedies on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from appliance.lab.ports import PortLeases
+from tests.matrix.drivers.python import python_clients
+from tests.switching.bars import damage
+from tests.switching.play import Play, plans_of, played
+from tests.switching.reckoning import rows
+
+
+@pytest.mark.kafka
+@pytest.mark.long
+@pytest.mark.timeout(600)
+async def test_a_planned_switch_beneath_python_clients_damages_nothing(tmp_path: Path):
+    drivers = [driver for driver in python_clients() if driver.name in {"confluent-kafka", "kafka-python"}]
+    with PortLeases() as ports:
+        record = await played(Play(drivers, "on", ["planned"], lambda _: None), tmp_path, ports)
+    assert (record.spoiled, record.complaints) == ([], [])
+    found = rows(record.accounts, record.acts, "on")
+    assert [(row.client, row.mode) for row in found] == [(plan.driver.name, plan.mode) for plan in plans_of(drivers)]
+    for row in found:
+        assert damage(row) == [], f"{row.client}, {row.mode}"
+        assert row.first_success is not None, f"{row.client}, {row.mode} did not come back"
