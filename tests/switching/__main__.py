@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import signal
 import sys
 import tempfile
@@ -31,7 +32,7 @@ from tests.switching.reckoning import rows
 from tests.switching.rows import Switched
 from tests.switching.screen import Screen, table
 
-OUT = ROOT / "reports" / "out" / "switching"
+KEPT = ROOT / "reports" / "out" / "switching" / "switched.json"
 RUNS: Sequence[tuple[Remedies, Sequence[ActName]]] = (
     ("on", ("planned", "failback", "unplanned")),
     ("off", ("planned",)),
@@ -45,6 +46,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _options(arguments, [driver.name for driver in drivers])
     console = Console(width=None if sys.stdout.isatty() else 160)
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    if options.page:
+        console.print(f"written: {write(_kept()).relative_to(ROOT)}")
+        return 0
     wanted = [driver for driver in drivers if not options.clients or driver.name in options.clients]
     try:
         found = trio.run(_run, options, wanted, Screen(console))
@@ -70,6 +74,7 @@ def _options(arguments: Sequence[str] | None, names: Sequence[str]) -> argparse.
     parser.add_argument("--clients", type=_names(names), metavar="A,B", help="only these, by their names (all)")
     parser.add_argument("--remedies", choices=get_args(Remedies), help="only with the remedies on or off (both)")
     parser.add_argument("--keep", type=Path, metavar="DIR", help="keep the logs of all processes there")
+    parser.add_argument("--page", action="store_true", help="only write the page anew, of what the last run found")
     parser.add_argument("--no-write", dest="write", action="store_false", help="leave docs/switchover.md as it is")
     return parser.parse_args(arguments)
 
@@ -108,6 +113,7 @@ async def _run(options: argparse.Namespace, drivers: Sequence[Driver], screen: S
                 found.complaints += record.complaints
                 found.versions |= record.versions
                 found.minutes = (trio.current_time() - started) / 60
+                found.load, found.cores = max(found.load, os.getloadavg()[0]), os.cpu_count() or 0
                 _keep(found)
                 screen.rows(found.rows)
     return found
@@ -143,8 +149,12 @@ def _in_words(error: BaseException) -> str:
 
 
 def _keep(found: Switched) -> None:
-    OUT.mkdir(parents=True, exist_ok=True)
-    (OUT / "switched.json").write_text(found.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    KEPT.parent.mkdir(parents=True, exist_ok=True)
+    KEPT.write_text(found.model_dump_json(indent=2) + "\n", encoding="utf-8")
+
+
+def _kept() -> Switched:
+    return Switched.model_validate_json(KEPT.read_text(encoding="utf-8"))
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from tests.matrix.running import ROOT
 from tests.switching.acts import ActName
 from tests.switching.bars import RECOVERY_SECONDS
 from tests.switching.front import Remedies
+from tests.switching.missed import missed_bars
 from tests.switching.play import CALM_SECONDS, PACE, UNREPLICATED_SECONDS
 from tests.switching.rows import Row, Switched
 
@@ -94,6 +95,7 @@ def text(found: Switched) -> str:
 
 Each client, unmodified, beneath which the cluster was switched while it was at work: {_summary(found)}
 Run on {found.started:%Y-%m-%d}, revision {found.revision}, in {found.minutes:.0f} minutes; {around}.
+{_machine(found)}
 
 Two Apache Kafka clusters with MirrorMaker 2 between them; the standby's offsets are lower than the primary's (records
 that had expired before the mirror began). Producers write a record every {PACE} ms or slower, consumers commit every
@@ -105,7 +107,7 @@ logs, read around the gateway.
 
 {sections}
 
-## The hazards
+{missed_bars(found.rows)}## The hazards
 
 {_HAZARDS}
 
@@ -128,6 +130,15 @@ def _summary(found: Switched) -> str:
     judged = [row for row in found.rows if row.remedies == "on"]
     held = sum(not row.broken for row in judged)
     return f"with the remedies on, {held} of {len(judged)} rows held all that must."
+
+
+def _machine(found: Switched) -> str:
+    if not found.load:
+        return ""
+    return (
+        f"Clusters, mirror, gateway and clients shared {found.cores} cores with others (load average up to "
+        f"{found.load:.0f}): times are longer than where each has its own, and bars of time are missed for it.\n"
+    )
 
 
 def _section(found: Switched, remedies: Remedies, act: ActName, title: str) -> str:
@@ -167,7 +178,6 @@ def _note(row: Row) -> str:
 def _troubles(found: Switched) -> str:
     said = [f"a switchover did not take place: {each}" for each in found.spoiled]
     said += [f"the gateway logged an error of its own: {each}" for each in found.complaints]
-    said += found.notes
     return f"\n## What else went wrong\n\n{_list(said)}\n" if said else ""
 
 

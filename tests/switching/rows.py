@@ -59,7 +59,9 @@ class Switched(BaseModel):
     """Switchovers that did not take place."""
     complaints: list[str] = []
     """Errors of its own that the gateway logged."""
-    notes: list[str] = []
+    load: float = 0.0
+    """The highest load average of a minute; 0: not looked at."""
+    cores: int = 0
 
     @property
     def passed(self) -> bool:

@@ -74,3 +74,12 @@ def test_every_client_that_can_run_without_end_is_in_one_company_with_all_of_its
     assert {plan.mode for plan in plans} == set(Mode)
     transactional = {plan.topic for plan in plans if plan.mode is Mode.TRANSACTIONAL}
     assert not transactional & {plan.topic for plan in plans if plan.mode is not Mode.TRANSACTIONAL}
+
+
+def test_a_missed_bar_is_explained_or_said_to_be_unexplained():
+    disorder = row(mode=Mode.PRODUCER, out_of_order=2, broken=["2 out of order"])
+    assert "**Producers that are not idempotent write out of order** (a client)." in text(found(disorder))
+    assert "**Not explained yet**: a client, consumer, classic group, planned." in text(
+        found(row(lost=1, broken=["1 lost"]))
+    )
+    assert "Why bars were missed" not in text(found(row(), row(remedies="off", lost=1, broken=["1 lost"])))

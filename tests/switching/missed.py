@@ -1,0 +1,76 @@
+"""Why a bar was missed, where that is known: said on the page for the rows that it explains."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from tests.matrix.standing import Mode
+from tests.switching.rows import Row
+
+
+@dataclass(frozen=True)
+class _Reason:
+    applies: Callable[[Row], bool]
+    title: str
+    text: str
+
+
+def _slow(row: Row) -> bool:
+    return row.act != "unplanned" and (row.stable is None or row.stable > 5)
+
+
+_REASONS = (
+    _Reason(
+        lambda row: row.mode is Mode.PRODUCER and row.out_of_order > 0,
+        "Producers that are not idempotent write out of order",
+        "Each has several requests in flight by default (Java 5). When connections close, it sends them again in "
+        "whatever order they come back to it; its library's documentation says so. No gateway sees which was meant "
+        "to be first. Let the producer be idempotent, or have one request in flight.",
+    ),
+    _Reason(
+        lambda row: row.mode is Mode.IDEMPOTENT and row.out_of_order > 0,
+        "An idempotent producer wrote out of order",
+        "A cluster that does not know a producer takes any sequence number for its first. Of two batches that were "
+        "held at the fence on two connections (to the door of a node of the old cluster, and to that of the new "
+        "leader) the later one may come first, and the cluster has no way to tell. Nothing is lost or written "
+        "twice.",
+    ),
+    _Reason(
+        lambda row: row.mode is Mode.TRANSACTIONAL and _slow(row),
+        "Transactional producers are slow to come back",
+        "The transaction at hand fails: the new cluster does not know the transactional id "
+        "(INVALID_PRODUCER_ID_MAPPING). What follows is up to the library: some want a new producer; kafka-clients "
+        "2.8 and 3.9 hear of it at once and let the commit wait all the same, for half a minute or until "
+        "`max.block.ms`. Nothing is lost: what was not committed was told as failed.",
+    ),
+    _Reason(
+        lambda row: row.mode is not Mode.TRANSACTIONAL and _slow(row) and not row.ended,
+        "Back later than 5 s",
+        "Counted from the first touch: open transactions end, writes are held, replication and groups' offsets are "
+        "waited for, connections close, the library finds its way. What a consumer waits for are records: nothing "
+        "is written meanwhile.",
+    ),
+    _Reason(
+        lambda row: row.redelivered_committed > 0 and row.act != "unplanned",
+        "Records come again that were committed",
+        "A commit that is sent over an old connection between the switch and the closing of that connection is "
+        "acknowledged by the cluster that serves no more; what it covered is delivered again. MirrorMaker does not "
+        "sync offsets to a group that still has members on the target.",
+    ),
+)
+
+
+def missed_bars(rows: Sequence[Row]) -> str:
+    """Return the section on bars that were missed with the remedies on; empty where none was."""
+    broken = [row for row in rows if row.broken and row.remedies == "on"]
+    paragraphs = []
+    for reason in _REASONS:
+        if its := [row for row in broken if reason.applies(row)]:
+            who = ", ".join(dict.fromkeys(row.client for row in its))
+            paragraphs.append(f"**{reason.title}** ({who}). {reason.text}")
+    left = [row for row in broken if not any(reason.applies(row) for reason in _REASONS)]
+    if left:
+        who = "; ".join(f"{row.client}, {row.mode}, {row.act}" for row in left)
+        paragraphs.append(f"**Not explained yet**: {who}.")
+    return "## Why bars were missed\n\n" + "\n\n".join(paragraphs) + "\n\n" if paragraphs else ""
