@@ -3,8 +3,9 @@
 The embedded broker keeps the state of idempotent producers apart in each cluster and refuses an id that it has not
 handed out itself (UNKNOWN_PRODUCER_ID, for good), where Apache Kafka takes it. So ids go untagged; and as no idempotent
 producer survives a switchover there, tagged or plain, producers of a scenario with one go without idempotence, one
-request in flight, which keeps order; and faults that lose the answer to a batch which the broker has stored, and which
-idempotence is there to absorb, are left out.
+request in flight. What only idempotence can absorb is left out then: faults that lose the answer to a batch which the
+broker has stored, and errors that make the library send a batch again, since it has put the next one together by then
+and sends that first.
 """
 
 from __future__ import annotations
@@ -16,6 +17,10 @@ from appliance.drills.scenario import Lab, Scenario
 from appliance.drills.scenario.steps import Step
 from appliance.drills.scenario.traffic import Client
 from appliance.lab import Kind
+
+_STAY = {"metadata.recovery.strategy": "none"}
+"""For librdkafka: when the connection to its only broker breaks it begins anew with the bootstrap servers, and throws
+the connection away that it has made meanwhile; it takes what was sent there for not stored, and sends it again."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +91,7 @@ def _switches(scenario: Scenario) -> bool:
 
 def _needs_idempotence(step: Step, idempotent: set[str]) -> bool:
     fault = step.fault
-    if fault is None or (fault.outage is None and (fault.error is None or fault.apply != "after")):
+    if fault is None or (fault.outage is None and fault.error is None):
         return False
     concerned = fault.select.client_id or "*"
     writes = fault.select.apis is None or "Produce" in fault.select.apis
@@ -96,6 +101,5 @@ def _needs_idempotence(step: Step, idempotent: set[str]) -> bool:
 def _careful(client: Client) -> Client:
     if client.produce is None or not client.produce.idempotent:
         return client
-    return client.model_copy(
-        update={"produce": client.produce.model_copy(update={"idempotent": False, "in_flight": 1})}
-    )
+    update = {"idempotent": False, "in_flight": 1, "settings": {**_STAY, **client.produce.settings}}
+    return client.model_copy(update={"produce": client.produce.model_copy(update=update)})

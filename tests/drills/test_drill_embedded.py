@@ -103,7 +103,7 @@ async def test_a_planned_switch_passes_and_leaves_a_whole_record(tmp_path):
         "standby": "standby",
     }
     armed = [event.fault for event in events if isinstance(event, FaultArmed)]
-    assert armed == ["slow-orders", "refused"]
+    assert armed == ["slow-orders"]
     assert all(event.fired > 0 for event in events if isinstance(event, FaultEnded))
     assert [event.state for event in events if isinstance(event, SwitchoverProgressed)][-1] == "done"
     acted = [event.action for event in events if isinstance(event, LabActed)]
@@ -207,7 +207,7 @@ def _values(bootstrap: str, topic: str, partitions: int) -> list[bytes]:
 
 async def test_an_interrupted_drill_is_healed_judged_and_reported(tmp_path):
     interruption = Interruption()
-    place = _Place(interruption, at_step="refused")
+    place = _Place(interruption, at_step="slow-orders")
     summary = await _run("planned-switch", tmp_path, place, interruption)
     assert (summary.verdict, summary.exit_code) == ("interrupted", 130)
     events = list(read_journal(place.directory / "journal.jsonl"))

@@ -25,7 +25,9 @@ def test_the_embedded_broker_gets_producers_without_idempotence_and_no_fault_tha
     producers = [each.produce for each in adapted.scenario.traffic if each.produce]
     assert all((each.idempotent, each.in_flight) == (False, 1) for each in producers)
     assert adapted.scenario.lab.virtual_cluster.producer_ids == "plain"
-    assert "unconfirmed" not in {step.id for step in adapted.scenario.steps}
+    assert all(each.settings["metadata.recovery.strategy"] == "none" for each in producers)
+    assert not {"refused", "unconfirmed"} & {step.id for step in adapted.scenario.steps}
+    assert "slow-orders" in {step.id for step in adapted.scenario.steps}
     assert not adapted.impossible
     assert any("unconfirmed" in change for change in adapted.changes)
 
