@@ -95,6 +95,11 @@ def _folder(given: Path | None) -> Path:
     return (given or default_state_dir() / "lab").absolute()
 
 
+def _option(folder: Path) -> str:
+    """Return what a command must be given to find the lab of this folder."""
+    return "" if folder == _folder(None) else f" --dir {folder}"
+
+
 @contextmanager
 def _plain_errors() -> Iterator[None]:
     try:
@@ -143,7 +148,7 @@ async def _up(plan: LabPlan, kind: Choice, folder: Path) -> None:
 async def _up_detached(folder: Path, options: list[str]) -> None:
     """Start `up` in a session of its own and follow it until its record is there."""
     if is_held(folder):
-        raise LabError(f"expected no lab in {folder}, found one; see `tidegate lab status`, `tidegate lab down`")
+        raise LabError(f"expected no lab in {folder}, found one; to end it: tidegate lab down{_option(folder)}")
     await trio.Path(folder).mkdir(parents=True, exist_ok=True)
     log = folder / _LOG
     with log.open("wb") as output:
@@ -165,7 +170,8 @@ async def _up_detached(folder: Path, options: list[str]) -> None:
         child.terminate()
         raise
     _show(record)
-    err().print(f"the lab runs in the background (pid {record.pid}, logs in {folder}); `tidegate lab down` ends it")
+    end = f"`tidegate lab down{_option(folder)}` ends it"
+    err().print(f"the lab runs in the background (pid {record.pid}, logs in {folder}); {end}")
 
 
 def _expect_record(folder: Path) -> LabRecord:
@@ -174,7 +180,9 @@ def _expect_record(folder: Path) -> LabRecord:
         return record
     if is_held(folder):
         raise LabError(f"expected a lab that is ready in {folder}, found one that starts or ends; try again shortly")
-    raise LabError(f"expected a running lab in {folder}, found none; start one: tidegate lab up --detach")
+    raise LabError(
+        f"expected a running lab in {folder}, found none; start one: tidegate lab up --detach{_option(folder)}"
+    )
 
 
 async def _end(record: LabRecord, folder: Path) -> None:

@@ -43,18 +43,20 @@ class Output(StrEnum):
 
 def apply(
     files: Annotated[
-        Path,
-        typer.Option("--file", "-f", metavar="DIR|FILE|-", help="Resources to create or change; -: standard input."),
+        list[Path],
+        typer.Option(
+            "--file", "-f", metavar="DIR|FILE|-", help="Resources to create or change; -: standard input; repeatable."
+        ),
     ],
     api: ApiOption = DEFAULT_API,
     token_file: TokenFileOption = None,
 ) -> None:
     """Create or change resources; arm faults."""
-    if files == Path("-"):
-        files = Path("/dev/stdin")
-    if not files.exists():
-        raise BadInputError(f"-f {files}: there is no such file or folder")
-    resources = sorted(load_resources(files), key=lambda each: (_ORDER.index(each.kind), each.name))
+    places = [Path("/dev/stdin") if each == Path("-") else each for each in files]
+    for each in places:
+        if not each.exists():
+            raise BadInputError(f"-f {each}: there is no such file or folder")
+    resources = sorted(load_resources(*places), key=lambda each: (_ORDER.index(each.kind), each.name))
 
     async def put_all(connection: ControlApi) -> int:
         refused = 0

@@ -28,8 +28,8 @@ from appliance.resources.virtual_cluster import VirtualCluster, VirtualClusterSp
 
 def serve(
     files: Annotated[
-        Path | None,
-        typer.Option("--file", "-f", metavar="DIR|FILE", help="Resources to serve: Cluster, VirtualCluster, Listener."),
+        list[Path] | None,
+        typer.Option("--file", "-f", metavar="DIR|FILE", help="Resources to serve; repeatable."),
     ] = None,
     to: Annotated[
         str | None,
@@ -104,8 +104,8 @@ def serve(
             directory.close()
 
 
-def _declared(files: Path | None, to: str | None, listen: str | None) -> list[Declared]:
-    if files is not None:
+def _declared(files: list[Path] | None, to: str | None, listen: str | None) -> list[Declared]:
+    if files:
         if to or listen:
             raise BadInputError("say either -f (resources in files) or --to and --listen (one cluster), not both")
         return _without_faults(files)
@@ -131,14 +131,15 @@ def _declared(files: Path | None, to: str | None, listen: str | None) -> list[De
     ]
 
 
-def _without_faults(files: Path) -> list[Declared]:
-    if not files.exists():
-        raise BadInputError(f"-f {files}: there is no such file or folder")
-    resources = load_resources(files)
+def _without_faults(files: list[Path]) -> list[Declared]:
+    for each in files:
+        if not each.exists():
+            raise BadInputError(f"-f {each}: there is no such file or folder")
+    resources = load_resources(*files)
     faults = [each.name for each in resources if isinstance(each, Fault)]
     if faults:
         raise BadInputError(
-            f"-f {files} has faults ({', '.join(faults)}): a gateway never starts with faults; "
+            f"-f {', '.join(map(str, files))} has faults ({', '.join(faults)}): a gateway never starts with faults; "
             "take them out, and arm them with tidegate apply once it runs"
         )
     return [each for each in resources if not isinstance(each, Fault)]

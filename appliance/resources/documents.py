@@ -167,13 +167,12 @@ def check_resource(document: Document) -> Resource:
     return _validated(document, RESOURCE)
 
 
-def load_resources(path: Path) -> list[Resource]:
-    """Read a file or folder of resources; names must be unique within a kind. Raises Invalid with all
-    problems."""
+def load_resources(*paths: Path) -> list[Resource]:
+    """Read files or folders of resources; names must be unique within a kind. Raises Invalid with all problems."""
     problems: list[Problem] = []
     resources: list[Resource] = []
     seen: dict[tuple[str, str], Document] = {}
-    for document in read_documents(path):
+    for document in (each for path in paths for each in read_documents(path)):
         try:
             resource = check_resource(document)
         except Invalid as error:

@@ -151,6 +151,15 @@ def test_a_folder_is_read_by_name_and_not_below(tmp_path: Path):
     assert [each.name for each in load_resources(tmp_path)] == ["first", "second", "third"]
 
 
+def test_several_files_are_one_set_in_which_names_are_unique(tmp_path: Path):
+    for name, cluster in (("a.yaml", "first"), ("b.yaml", "second"), ("c.yaml", "first")):
+        (tmp_path / name).write_text(GOOD.replace("primary", cluster))
+    one, two, again = (tmp_path / name for name in ("a.yaml", "b.yaml", "c.yaml"))
+    assert [each.name for each in load_resources(one, two)] == ["first", "second"]
+    with pytest.raises(Invalid, match=r"Cluster first stands already in .*a\.yaml:1"):
+        load_resources(one, again)
+
+
 def test_an_empty_folder_is_refused(tmp_path: Path):
     assert said_of(tmp_path) == [f"{tmp_path.name}:1: expected YAML or JSON files in this folder, found none"]
 
