@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate
 from typing import get_args
 
@@ -37,13 +37,25 @@ class Exposition(Collector):
     def collect(self) -> Iterator[Family]:
         """See Collector."""
         yield _family(metrics.BUILD, [((__version__, platform.python_version()), 1)])
+        resting = self._resting()
         for name, metric in MEASURED.items():
             samples = getattr(self._measures, name)
+            if name in resting:
+                samples = {**resting[name], **dict(samples)}.items()
             yield _histogram(metric, samples) if metric.kind == "histogram" else _family(metric, samples)
         yield _family(metrics.EDITION, [((), self._plane.version)])
         yield from _of_workers(self._data_path.workers())
         yield from self._of_virtual_clusters()
         yield from self._of_faults(self._plane.faults.all())
+
+    def _resting(self) -> Mapping[str, Mapping[Labels, float]]:
+        """Return what the gauges say where there is nothing to count: a gauge that vanishes is no zero."""
+        listeners = {name: each.spec.virtual_cluster for name, each in self._plane.catalogue.listeners.items()}
+        return {
+            "open": dict.fromkeys(listeners.items(), 0.0),
+            "in_flight": {(name,): 0.0 for name in self._plane.catalogue.virtual_clusters},
+            "buffered": {(name,): 0.0 for name in listeners},
+        }
 
     def _of_virtual_clusters(self) -> Iterator[Family]:
         plane, facts = self._plane, self._data_path.facts()

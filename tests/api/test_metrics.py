@@ -86,8 +86,21 @@ async def test_values_are_those_that_were_measured():
     assert value(found, "tidegate_response_errors_total", error="NOT_LEADER_OR_FOLLOWER") == 2
     assert value(found, "tidegate_connections_refused_total", reason="limit") == 1
     assert value(found, "tidegate_connections_refused_total", virtual_cluster=ODD) == 1
-    assert value(found, "tidegate_connections") == 2
+    assert value(found, "tidegate_connections", listener="plain") == 2
     assert value(found, "tidegate_build_info", version=__version__) == 1
+
+
+async def test_gauges_stand_at_zero_where_there_is_nothing_to_count():
+    async with scene() as here:
+        here.world.measured = Measures()
+        text = (await here.http.get("/metrics")).text
+        found = {each.name: each for each in text_string_to_metric_families(text)}
+        listeners = set(here.plane.catalogue.listeners)
+    assert listeners
+    assert {each.labels["listener"] for each in found["tidegate_connections"].samples} == listeners
+    assert {each.labels["listener"] for each in found["tidegate_buffered_bytes"].samples} == listeners
+    assert value(found, "tidegate_requests_in_flight", virtual_cluster="orders") == 0
+    assert {each.value for each in found["tidegate_connections"].samples} == {0}
 
 
 async def test_buckets_are_cumulative_as_prometheus_wants_them():
