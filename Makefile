@@ -46,7 +46,7 @@ format: $(STAMP) ## let ruff mend what it can
 test: $(STAMP) ## all tests, real Kafka included
 	$(BIN)/pytest $(PYTEST)
 
-test-long: $(STAMP) ## what takes long: more drills, a kill in every step, a small soak
+test-long: $(STAMP) ## what takes long: more drills, a kill in every step, a real Keycloak, a small soak
 	$(BIN)/pytest -m long $(PYTEST)
 
 drill: $(STAMP) ## run SCENARIO=... on LAB=auto|apache|embedded|docker, with WORKERS=N, SECURITY=none|tls-scram
