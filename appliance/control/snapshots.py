@@ -91,6 +91,7 @@ class SnapshotMaker:
                     *_fault_interceptors(faults),
                 ),
                 fenced=standing.fence.state == "held",
+                newcomers_wait=standing.fence.newcomers == "wait",
                 outages=_outages(faults),
             )
         self._take_note_of_who_is_known(catalogue)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Protocol
 
 import trio
@@ -224,7 +225,7 @@ class Switchovers:
             return kept.with_switchover(switchover.kept())
 
         conductor = self._conductors[switchover.serial]
-        fence = Fence("held") if conductor.fence == OPEN else conductor.fence
+        fence = replace(Fence("held") if conductor.fence == OPEN else conductor.fence, newcomers="wait")
         return await self._holder.commit(
             change, then=lambda: self._holder.set_fences(switchover.virtual_clusters, fence)
         )

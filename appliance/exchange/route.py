@@ -40,6 +40,8 @@ class Route:
     """In order for requests, in reverse for responses."""
     fenced: bool = False
     """Writes are held at the gateway until a snapshot without the fence comes."""
+    newcomers_wait: bool = False
+    """Clients that connect are not served until such a snapshot comes either."""
     outages: Mapping[str, Outage] = field(default_factory=lambda: NOTHING)
     """Cluster name -> the outage that a fault imposes on it."""
 

@@ -8,6 +8,8 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
+import trio
+
 from appliance.exchange.exchange import Exchange
 from appliance.exchange.interceptor import Outage
 from appliance.exchange.limits import Limits
@@ -36,6 +38,8 @@ from appliance.identity.policy import ANONYMOUS
 from appliance.wire.errors import Malformed
 
 _CONNECT_SECONDS = 10.0
+_NEWCOMER_SECONDS = 2.0
+"""A switchover needs some tenths; kafka-python gives a broker 2 s to say what it speaks."""
 
 log = logging.getLogger("tidegate.gateway")
 
@@ -110,6 +114,7 @@ class Host:
         session.sock.close()
 
     async def _connect_and_pump(self, session: Session) -> None:
+        await self._wait_as_a_newcomer(session)
         route = self._route(session)
         if route is None:
             return
@@ -120,6 +125,12 @@ class Host:
         knowledge = await self._discovery.knowledge(route.target)
         self._open_doors()
         await self._pump(session, route, knowledge)
+
+    async def _wait_as_a_newcomer(self, session: Session) -> None:
+        """Wait where the route says so; not so long that the client would give up."""
+        with trio.move_on_after(_NEWCOMER_SECONDS):
+            while (route := self._route(session)) is not None and route.newcomers_wait:
+                await self._feed.wait_newer(self._feed.current.version)
 
     async def _pump(self, session: Session, route: Route, knowledge: Knowledge) -> None:
         asked, conversation = session.door.spec.limits, session.conversation

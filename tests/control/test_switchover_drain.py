@@ -56,6 +56,20 @@ async def test_what_drains_while_writes_are_refused_is_switched(world: World, au
     assert fences(world) == ["open", "held", "refused", "refused", "open"]
 
 
+async def test_from_the_switch_to_the_end_of_the_fence_nobody_new_is_served(world: World, autojump_clock: MockClock):
+    """What is held must not be held on two connections of one client: either may be let go first."""
+    async with running_plane(world) as plane:
+        switchover = plane.start_switchover("orders", "standby")
+        await until(lambda: switchover.over)
+    routes = [snapshot.routes["orders"] for snapshot in world.published]
+    assert [(route.target.name, route.newcomers_wait) for route in routes] == [
+        ("primary", False),
+        ("primary", False),
+        ("standby", True),
+        ("standby", False),
+    ]
+
+
 async def test_a_log_that_ends_in_transaction_markers_is_drained(world: World, autojump_clock: MockClock):
     primary = world.cluster("primary")
     primary.logs["payments", 0] = (0, 12)  # the standby has the ten records, and never gets the two markers

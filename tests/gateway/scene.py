@@ -137,13 +137,20 @@ class Scene:
         self,
         *,
         fenced: bool | None = None,
+        newcomers_wait: bool | None = None,
         target: Target | None = None,
         outages: Mapping[str, Outage] | None = None,
         interceptors: tuple[Interceptor, ...] | None = None,
     ) -> None:
         """Put a changed configuration in force."""
         now = self.feed.current
-        asked = {"fenced": fenced, "target": target, "outages": outages, "interceptors": interceptors}
+        asked = {
+            "fenced": fenced,
+            "newcomers_wait": newcomers_wait,
+            "target": target,
+            "outages": outages,
+            "interceptors": interceptors,
+        }
         changes = {name: value for name, value in asked.items() if value is not None}
         route = dataclasses.replace(now.routes["orders"], **changes)  # type: ignore[arg-type]  # the field's own types
         self.feed.publish(Snapshot(now.version + 1, {"orders": route}, now.doors))

@@ -110,3 +110,21 @@ async def test_a_virtual_cluster_that_is_removed_ends_its_clients_fenced_or_not(
         here.remove_virtual_cluster()
         await idle.closed()
         await held.closed()
+
+
+async def test_newcomers_wait_where_the_route_says_so_and_those_that_are_there_are_served():
+    async with scene() as here:
+        client, conversation = await here.link()
+        here.publish(newcomers_wait=True)
+        newcomer = await here.client()
+        await newcomer.send(messages.opaque(7))
+        await client.send(messages.opaque(2))
+        await conversation.answer(await conversation.expect_request(), b"served")
+        assert await client.receive() == (2, b"served")
+        with trio.move_on_after(0.2) as waiting:
+            await here.broker.accept()
+        assert waiting.cancelled_caught, "the newcomer was served"
+        here.publish(newcomers_wait=False)
+        its_conversation = await here.broker.accept()
+        await its_conversation.answer(await its_conversation.expect_request(), b"now")
+        assert await newcomer.receive() == (7, b"now")

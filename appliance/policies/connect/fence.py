@@ -21,6 +21,11 @@ class Fence:
     state: FenceState = "open"
     transactions: frozenset[str] = frozenset()
     """The transactional ids that may go on while it is `ending`."""
+    newcomers: Literal["served", "wait"] = "served"
+    """`wait`: clients that connect now are served when the fence is gone, and until then not at all. Between the switch
+    and the end of the fence: a cluster that does not know a producer takes any sequence number for its first, so what
+    is held must not be held on two connections of one client, to the door of a node that it knew and to that of the
+    new leader, of which either may be let go first."""
 
 
 OPEN = Fence()
