@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from math import inf
 
 from appliance.drills.checkers import Findings, History, duplicated, lost, redelivered, reordered, skipped
 from appliance.drills.ledger import Delivery, RecordLedger, Stored, Write
@@ -30,7 +31,7 @@ def rows(accounts: Sequence[Account], acts: Sequence[Act], remedies: Remedies) -
     before: Mapping[str, _Counts] = {}
     for act in acts:
         now = _counts(accounts, act)
-        back = {each.client: each for each in _recoveries(accounts, act)}
+        back = _recoveries(accounts, act)
         for account in accounts:
             new = now[account.name].beyond(before.get(account.name, _Counts()))
             found.append(_row(account, act, remedies, new, back[account.name]))
@@ -229,25 +230,40 @@ def _in_short(text: str) -> str:
     return " ".join(text.split())[:120]
 
 
-def _recoveries(accounts: Sequence[Account], act: Act) -> list[Recovery]:
-    """Return how each came back from this act. Everybody is taken for a reader of a topic of its own: what a producer
-    has in hand is not told, so that its silence would be taken for idleness."""
+def _recoveries(accounts: Sequence[Account], act: Act) -> dict[str, Recovery]:
+    """Return how each came back from this act: in the partition in which that took longest, for one that stands still
+    would not be seen among the others.
+
+    Everybody is taken for a reader of a topic of its own: what a producer has in hand is not told, so that its silence
+    would be taken for idleness.
+    """
     events: list[Event] = [PhaseStarted(at=act.begins, phase="baseline")]
     ledger = RecordLedger()
+    series: dict[str, set[str]] = {account.name: set() for account in accounts}
     for account in accounts:
-        name = account.name
-        events.append(
-            ClientStarted(at=act.begins, client=name, role="group-consumer", topic=name, detail=account.client)
-        )
-        failures = {"failed"} if account.mode.produces else {"failed", "error"}
-        for each in account.events:
-            if not act.begins <= each.at <= act.ends:
-                continue
+        within = [each for each in account.events if act.begins <= each.at <= act.ends]
+        for each in within:
             if each.event in {"acked", "delivered"}:
+                name = f"{account.name}/{each.partition}"
+                series[account.name].add(name)
                 ledger.deliveries.append(Delivery(name, name, 0, each.offset, each.value, each.at))
-            elif each.event in failures:
-                events.append(ClientError(at=each.at, client=name, error=each.text))
+        names = series[account.name] = series[account.name] or {account.name}
+        failures = {"failed"} if account.mode.produces else {"failed", "error"}
+        for name in names:
+            events.append(
+                ClientStarted(at=act.begins, client=name, role="group-consumer", topic=name, detail=account.client)
+            )
+            events += [
+                ClientError(at=each.at, client=name, error=each.text) for each in within if each.event in failures
+            ]
     for state, at in (("fence", act.touched), ("switch", act.switched)):
         events.append(SwitchoverProgressed(at=at, virtual_cluster="matrix", state=state))
     events.append(PhaseEnded(at=act.ends, phase="settle", ok=True))
-    return [each.as_recovery() for each in recoveries(events, ledger)]
+    found = {each.client: each.as_recovery() for each in recoveries(events, ledger)}
+    return {name: max((found[each] for each in its), key=_how_long) for name, its in series.items()}
+
+
+def _how_long(back: Recovery) -> tuple[float, float]:
+    times = (back.stable_seconds, back.first_success_seconds)
+    stable, first = (inf if each is None else each for each in times)
+    return stable, first
