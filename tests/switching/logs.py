@@ -4,38 +4,54 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Sequence
+from typing import Any
 
-from kafka import KafkaConsumer
-from kafka.structs import TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
 
 from tests.matrix.truth import SECONDS, Written
 from tests.switching.acts import Logs
+
+_SILENCE = 3.0
+"""Seconds after which a log that is read locally has no more to give."""
+_TopicPartition = tuple[str, int]
 
 
 def read_logs(bootstrap: Sequence[str], topics: Iterable[str], *, committed: bool = True) -> Logs:
     """Return what topics hold now; `committed`: up to the first open transaction, without aborted ones.
 
-    Raises TimeoutError where the cluster does not answer.
+    Raises TimeoutError where the cluster does not answer, KafkaException where it answers something else.
     """
     isolation = "read_committed" if committed else "read_uncommitted"
-    # Of what librdkafka reads under open transactions it does not say that it has come to the end.
-    consumer = KafkaConsumer(bootstrap_servers=list(bootstrap), isolation_level=isolation, enable_auto_commit=False)
+    own = {"group.id": "-", "enable.partition.eof": True, "isolation.level": isolation, "log_level": 0}
+    consumer = Consumer({"bootstrap.servers": ",".join(bootstrap), **own})
     try:
+        known = consumer.list_topics(timeout=SECONDS).topics
         found: dict[str, list[Written]] = {topic: [] for topic in topics}
-        places = [TopicPartition(topic, each) for topic in found for each in consumer.partitions_for_topic(topic) or ()]
-        ends = consumer.end_offsets(places)
-        consumer.assign(places)
-        consumer.seek_to_beginning(*places)
-        deadline = time.monotonic() + SECONDS
-        while behind := [place for place in places if consumer.position(place) < ends[place]]:
-            if time.monotonic() > deadline:
-                raise TimeoutError(f"{behind[0]} could not be read to its end in {SECONDS:g} s")
-            for place, records in consumer.poll(timeout_ms=200).items():
-                found[place.topic] += [
-                    Written(record.value.decode(), place.partition, record.offset)
-                    for record in records
-                    if record.offset < ends[place]
-                ]
+        places = [(topic, each) for topic in found for each in known[topic].partitions]
+        ends = {place: consumer.get_watermark_offsets(TopicPartition(*place), SECONDS)[1] for place in places}
+        consumer.assign([TopicPartition(*place, OFFSET_BEGINNING) for place in places])
+        _read(consumer, found, ends)
         return found
     finally:
         consumer.close()
+
+
+def _read(consumer: Any, found: dict[str, list[Written]], ends: dict[_TopicPartition, int]) -> None:
+    """Read each partition to its end: to a record from behind it, to where the library says that nothing follows (which
+    it does not where a transaction is open), or until nothing more has come for a while."""
+    behind = set(ends)
+    heard = time.monotonic()
+    deadline = heard + 2 * SECONDS
+    while behind and time.monotonic() - heard < _SILENCE:
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"{min(behind)} could not be read to its end in {2 * SECONDS:g} s")
+        for message in consumer.consume(500, 0.2):
+            place = (message.topic(), message.partition())
+            error, value = message.error(), message.value()
+            if error is not None and error.code() != KafkaError._PARTITION_EOF:
+                raise KafkaException(error)
+            if error is not None or message.offset() >= ends[place]:
+                behind.discard(place)
+                continue
+            heard = time.monotonic()
+            found[place[0]].append(Written((value or b"").decode(), place[1], message.offset()))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio  # noqa: TID251  # the client's own event loop; this file is a program that only tests run
+import contextlib
 import ssl
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
@@ -99,7 +100,8 @@ async def aborted(producer: AIOKafkaProducer | None) -> AIOKafkaProducer | None:
         await producer.abort_transaction()
     except KafkaError as error:
         tell("error", text=repr(error))
-        await producer.stop()
+        with contextlib.suppress(KafkaError):  # what was still under way is lost with it
+            await producer.stop()
         return None
     tell("aborted")
     return producer
