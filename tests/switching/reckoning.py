@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import inf
 
 from appliance.drills.checkers import Findings, History, duplicated, lost, redelivered, reordered, skipped
@@ -82,8 +82,6 @@ def _counts(accounts: Sequence[Account], act: Act) -> dict[str, _Counts]:
     """Count everything from the beginning to this act."""
     ledger = _ledger(accounts, act)
     history = History.of(ledger, SERVING)
-    in_order = History.of(_as_delivered(ledger), SERVING)
-    readers = _by_client(reordered(in_order))
     found = {
         name: _by_client(findings)
         for name, findings in {
@@ -98,7 +96,6 @@ def _counts(accounts: Sequence[Account], act: Act) -> dict[str, _Counts]:
     counts = {}
     for account in accounts:
         mine = {name: counted[account.name] for name, counted in found.items()}
-        mine["out_of_order"] += readers[account.name]
         counts[account.name] = _Counts(unreplicated=missing[account.name], **mine)
     return counts
 
@@ -165,25 +162,6 @@ def _deliveries(account: Account, act: Act, partitions: Mapping[str, int]) -> It
         if each.event == "delivered" and each.at <= act.settled:
             partition = each.partition if each.partition >= 0 else partitions.get(each.value, 0)
             yield Delivery(account.name, account.topic, partition, each.offset, each.value, each.at)
-
-
-def _as_delivered(ledger: RecordLedger) -> RecordLedger:
-    """Return each reader's deliveries as if they were a log, with the places of the real one for sequence numbers: what
-    is out of order there was delivered in another order than that of the log."""
-    places: dict[tuple[str, str], Stored] = {}
-    for row in ledger.stored:
-        if row.cluster == SERVING:
-            places.setdefault((row.topic, row.id), row)
-    writes, stored, seen = [], [], set()
-    for number, each in enumerate(ledger.deliveries):
-        place = places.get((each.topic, each.id))
-        if place is None or (each.client, each.id) in seen:
-            continue
-        seen.add((each.client, each.id))
-        stored.append(Stored(SERVING, each.client, place.partition, number, each.id, ""))
-        write = _write(each.client, each.client, place.partition, each.id, each.at, "", each.offset)
-        writes.append(replace(write, seq=place.offset))
-    return RecordLedger(writes=writes, stored=stored)
 
 
 def _unreplicated(ledger: RecordLedger) -> Counter[str]:
