@@ -11,7 +11,7 @@ from appliance.resources.units import Duration, Rate, Size
 class LimitsSpec(Spec):
     """Limits of one listener; whoever goes over one has the connection closed, and the log and the metrics say which.
 
-    With several workers each of them holds its share of those that count connections (see `tidegate serve --workers`).
+    With several workers each of them holds them for itself: divide them by the number (see `tidegate serve --workers`).
     """
 
     connections: int = Field(default=10_000, ge=1)
