@@ -6,6 +6,7 @@ import itertools
 import ssl
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 
 import trio
 
@@ -22,6 +23,10 @@ from appliance.identity.upstream.login import Ask, LoggedIn, Login, LoginStep
 from appliance.wire.errors import Malformed
 from appliance.wire.headers import RESPONSE_HEAD, SIZE, request_frame, response_body
 
+LogIn = Callable[[Callable[[Ask], Awaitable[bytes]]], Awaitable[float | None]]
+"""Logs in on a connection on which one can ask; returns the seconds until the cluster wants that again, if ever.
+
+Raises NotLoggedIn where the cluster refuses, and what asking raises."""
 CLIENT_ID = "tidegate"
 _LONGEST_ANSWER = 1 << 20
 
@@ -68,13 +73,19 @@ class Dialer:
             raise TimeoutError(f"no connection within {seconds:g} s") from None
         return Dialled(channel, lifetime)
 
-    async def log_in(self, target: Target, principal: str, ask: Callable[[Ask], Awaitable[bytes]]) -> float | None:
-        """Log in on a connection on which one can ask; return the seconds until the cluster wants that again, if ever.
+    async def login(self, target: Target, principal: str) -> LogIn:
+        """Return what logs in, with the credentials at hand already: to read those may take long.
 
-        Raises NotLoggedIn where the cluster refuses, and what `ask` raises.
+        Raises NotLoggedIn where there are none to be had.
         """
         assert target.authentication is not None
         login = Login(await self._credentials.client(target.name, target.authentication, principal))
+        return partial(self._carry_out, login, target, principal)
+
+    async def _carry_out(
+        self, login: Login, target: Target, principal: str, ask: Callable[[Ask], Awaitable[bytes]]
+    ) -> float | None:
+        assert target.authentication is not None
         try:
             step: LoginStep = login.start()
             while not isinstance(step, LoggedIn):
@@ -110,13 +121,13 @@ class Dialer:
         return TlsChannel(behind_tls)
 
     async def _logged_in(self, channel: Channel, target: Target, principal: str) -> float | None:
-        numbers = itertools.count(1)
+        log_in, numbers = await self.login(target, principal), itertools.count(1)
 
         async def ask(question: Ask) -> bytes:
             return await _answer(channel, question, next(numbers))
 
         try:
-            return await self.log_in(target, principal, ask)
+            return await log_in(ask)
         except EOFError:
             raise NotLoggedIn(
                 f"cluster {target.name}: the broker closed the connection instead of answering the login: does its "

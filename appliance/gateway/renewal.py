@@ -17,5 +17,6 @@ async def stay_logged_in(dialer: Dialer, target: Target, principal: str, pair: P
     lifetime = upstream.session_lifetime
     while lifetime is not None:
         await trio.sleep(lifetime * _SHARE)
+        log_in = await dialer.login(target, principal)  # before, so that no request waits for a secret store
         async with pair.upstream_reserved() as ask:
-            lifetime = await dialer.log_in(target, principal, ask)
+            lifetime = await log_in(ask)

@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 import trio
 
+from appliance.gateway import renewal
+from appliance.gateway.credentials import Credentials
 from appliance.identity import conversation
 from tests.gateway import messages
 from tests.gateway.conftest import Log, Trail
@@ -113,6 +115,33 @@ async def test_every_principal_has_credentials_of_its_own(tmp_path: Path, log: L
                 await bob.log_in("SCRAM-SHA-512", "bob")
                 await bob.refused()
     assert any("bob" in line and "No such file" in line for line in log.lines)
+
+
+async def test_no_request_waits_for_the_credentials_of_another_login(
+    password: Password, monkeypatch: pytest.MonkeyPatch, nursery: trio.Nursery
+):
+    monkeypatch.setattr(renewal, "_SHARE", 0.001)
+    read, slow, asked, there = Credentials.client, trio.Event(), trio.Event(), trio.Event()
+
+    async def read_slowly(self: Credentials, *of: Any) -> Any:
+        if slow.is_set():
+            asked.set()
+            await there.wait()
+        return await read(self, *of)
+
+    monkeypatch.setattr(Credentials, "client", read_slowly)
+    outer, inner = free_base(), free_base()
+    short = listener(inner, authentication={**SCRAM, "session_lifetime": "100s"})
+    behind = cluster(inner, authentication={"scram": password.of_alice})
+    async with scripted_broker() as broker, gateway(cluster(broker), short, users=[user()]):
+        async with gateway(behind, listener(outer, authentication={"anonymous": True})), client(outer) as one:
+            nursery.start_soon(answer_for_ever, broker)
+            assert await one.ask(messages.LIST_GROUPS, 2, b"") == b"groups"
+            slow.set()
+            await asked.wait()
+            assert await one.ask(messages.LIST_GROUPS, 2, b"") == b"groups"
+            there.set()
+        nursery.cancel_scope.cancel()
 
 
 async def test_it_logs_in_again_before_the_cluster_ends_the_session(
