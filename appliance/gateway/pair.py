@@ -192,7 +192,7 @@ class Pair:
     def _settle(self) -> None:
         """Note what has left, and have both sides watched for what they want now."""
         metering = self.exchange.metering
-        if self._to_upstream.blocked and not self._dialling:
+        if not self._dialling and self._to_upstream.blocked:
             self._dialling = True
             self._nursery.start_soon(self._connect)
             self._reactor.yield_soon()

@@ -122,8 +122,7 @@ class ControlApi:
         **more: Any,
     ) -> SwitchoverAnswer:
         """Start a switchover and return at once; follow it with `switchover`. `hold` in seconds, None: the gateway
-        chooses; `more`: the other
-        fields of SwitchoverRequest."""
+        chooses; `more`: the other fields of SwitchoverRequest."""
         body = SwitchoverRequest.model_construct(
             to=to, mode=mode, hold=hold, dry_run=dry_run, leave_records_behind=leave_records_behind, **more
         )

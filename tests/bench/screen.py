@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import trio
 from rich.console import Console, Group
-from rich.live import Live
-from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
@@ -16,27 +11,17 @@ from tests.bench.bars import bars
 from tests.bench.figures import Results
 from tests.bench.plans import Plan
 from tests.bench.tables import found, scaling_rows, sections
+from tests.showing import Showing
 
 
-class Screen:
-    """Shows a run on a terminal as it goes, and one line a step where the output is none."""
+class Screen(Showing):
+    """See Showing."""
 
     def __init__(self, console: Console, plan: Plan) -> None:
-        self._console = console
+        super().__init__(console)
         self._plan = plan
-        self._live: Live | None = None
-        self._spinner = Spinner("dots", "starting")
         self._started = trio.current_time()
         self.results: Results | None = None
-
-    @contextmanager
-    def showing(self) -> Iterator[None]:
-        """Show until the block ends; nothing of it stays."""
-        if not self._console.is_terminal:
-            yield
-            return
-        with Live(self._spinner, console=self._console, transient=True, refresh_per_second=8) as self._live:
-            yield
 
     def tell(self, text: str) -> None:
         """Say what is being done, and since when."""

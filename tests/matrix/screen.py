@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 
 from rich.console import Console, Group
-from rich.live import Live
-from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
 from tests.matrix.driver import Check
 from tests.matrix.results import CheckResult, ClientResult, Matrix, Outcome
+from tests.showing import Showing
 
 _MARKS = {
     Outcome.PASSED: Text("yes", "green"),
@@ -21,25 +19,13 @@ _MARKS = {
 }
 
 
-class Screen:
-    """Shows a run on a terminal as it goes, and one line a step where the output is none."""
+class Screen(Showing):
+    """See Showing."""
 
     def __init__(self, console: Console) -> None:
-        self._console = console
-        self._live: Live | None = None
-        self._spinner = Spinner("dots", "starting")
+        super().__init__(console)
         self._doing: dict[str, str] = {}
         self.results: Mapping[str, ClientResult] = {}
-
-    @contextmanager
-    def showing(self) -> Iterator[None]:
-        """Show until the block ends; nothing of it stays."""
-        if not self._console.is_terminal:
-            yield
-            return
-        with Live(self._spinner, console=self._console, transient=True, refresh_per_second=8) as self._live:
-            yield
-        self._live = None
 
     def tell(self, text: str) -> None:
         """Say what is being done."""

@@ -8,6 +8,7 @@ ledger, as in a drill.
 from __future__ import annotations
 
 import time
+from abc import abstractmethod
 from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import count, cycle
@@ -133,9 +134,9 @@ class _Writing(_Named):
         COURSE.writers.discard(self.name)
         raise StopUser
 
+    @abstractmethod
     def finish(self) -> None:
         """Wait for what is out."""
-        raise NotImplementedError
 
 
 class Writer(_Writing):
