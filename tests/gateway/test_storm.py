@@ -15,7 +15,7 @@ VERSIONS = messages.offered_versions([(messages.METADATA, 0, 9), (messages.LIST_
 CLIENTS = 20
 
 
-@pytest.mark.parametrize("interceptors", [(), (LeaderEpochs(),)], ids=["as it is", "after a switch"])
+@pytest.mark.parametrize("interceptors", [(), (LeaderEpochs("primary", 1),)], ids=["as it is", "after a switch"])
 async def test_the_same_question_of_many_goes_to_the_cluster_once(interceptors: tuple[Interceptor, ...]):
     async with scene() as here:
         here.publish(interceptors=interceptors)
