@@ -19,12 +19,14 @@ from appliance.control.edition import Edition, Standing
 from appliance.control.errors import ConflictError, UnfitError, UnknownError
 from appliance.control.failover_watch import FailoverWatches
 from appliance.control.faults import FaultBoard, LiveFault
-from appliance.control.positions import Follower, Pair, PositionTaking
+from appliance.control.positions import NO_TOPIC_IDS, Follower, Pair, PositionTaking
 from appliance.control.references import fault_problems, members, problems, referrers
 from appliance.control.snapshots import serving_cluster, target_of
 from appliance.control.statedir import Kept, StateDir, restore, with_change
 from appliance.control.switchover import Clocks, Switchover
 from appliance.control.switchovers import Switchovers
+from appliance.control.topic_ids import Seen, TopicIdMemory
+from appliance.exchange.route import Target
 from appliance.policies.connect.fence import OPEN, Fence
 from appliance.policies.positions.hold_fetch import Held
 from appliance.policies.positions.offset_maps import NO_MAPS, PositionMaps
@@ -71,6 +73,7 @@ class ControlPlane:
         if wrong:
             raise UnfitError("the resources do not fit together", wrong)
         self.failover = FailoverWatches(self, data_path, clocks)
+        self._topic_ids = TopicIdMemory(data_path, self._can_be_left, self._kept.topic_ids, self._keep_topic_ids)
         self.switchovers = Switchovers(self, data_path, clocks, self._kept.switchovers)
         self._publish()
 
@@ -80,6 +83,7 @@ class ControlPlane:
             self._nursery = nursery
             self.failover.adopt(nursery)
             nursery.start_soon(self._follower.run)
+            nursery.start_soon(self._topic_ids.run)
             task_status.started()
             while True:
                 self._settle_faults()
@@ -187,7 +191,8 @@ class ControlPlane:
     def position_taking(self, virtual_cluster: str, source: str, target: str) -> PositionTaking:
         """See Holder of the switchovers."""
         spec = self._virtual_cluster(virtual_cluster).spec
-        return PositionTaking(spec, self._maps(virtual_cluster), source, target, self._follower)
+        seen = self._topic_ids.seen.get(source, NO_TOPIC_IDS)
+        return PositionTaking(spec, self._maps(virtual_cluster), source, target, self._follower, seen)
 
     def set_fences(self, virtual_clusters: Iterable[str], fence: Fence) -> int:
         """See Holder of the switchovers."""
@@ -219,6 +224,18 @@ class ControlPlane:
             for member in members(declared)
             if member != self.serving(name)
         }
+
+    def _can_be_left(self) -> dict[str, Target]:
+        """Return the clusters that serve and that some virtual cluster could be switched away from."""
+        serving = {
+            self.serving(name)
+            for name, declared in self.catalogue.virtual_clusters.items()
+            if len(members(declared)) > 1 and declared.spec.remedies.topic_ids == "on"
+        }
+        return {name: target_of(self.catalogue.clusters[name]) for name in sorted(serving)}
+
+    async def _keep_topic_ids(self, seen: Seen) -> None:
+        await self.commit(lambda kept: kept.with_topic_ids(seen))
 
     # -- faults
 

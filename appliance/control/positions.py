@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 import trio
 
@@ -22,9 +23,11 @@ from appliance.control.replication import Topics, replicated
 from appliance.exchange.route import Target
 from appliance.gateway.errors import ClusterUnreachable
 from appliance.policies.positions.offset_map import UNKNOWN, OffsetMap, Segment
-from appliance.policies.positions.offset_maps import PositionMaps
+from appliance.policies.positions.offset_maps import PositionMaps, TopicId
 from appliance.resources.consumer_switching import timestamp_of
 from appliance.resources.virtual_cluster import VirtualClusterSpec
+
+NO_TOPIC_IDS: Mapping[str, bytes] = MappingProxyType({})
 
 FOLLOW_EVERY = 5.0
 _FOLLOW_SECONDS = 30.0
@@ -43,18 +46,27 @@ class Sides:
     target_view: ClusterView
 
 
-async def capture(spec: VirtualClusterSpec, before: PositionMaps, sides: Sides, history: SyncHistory) -> PositionMaps:
+async def capture(
+    spec: VirtualClusterSpec,
+    before: PositionMaps,
+    sides: Sides,
+    history: SyncHistory,
+    topic_ids: Mapping[str, bytes] = NO_TOPIC_IDS,
+) -> PositionMaps:
     """Return the maps from the switch on. Raises ClusterUnreachable.
 
-    `history` has the syncs from source to target; it is read on where the source can be asked.
+    `history` has the syncs from source to target; it is read on where the source can be asked. `topic_ids` are the
+    source's as they were last seen, for where it cannot.
     """
     topics = replicated(await sides.target_view.topics())
     maps = before
+    if spec.remedies.topic_ids == "on":
+        maps = await _with_topic_ids(maps, sides, topic_ids)
     if spec.offsets == "continuous":
         if spec.replication_between(sides.source, sides.target) == "byte-preserving":
-            maps = before.with_cluster(sides.target, before.of(sides.source))  # the same log: what was so stays so
+            maps = maps.with_cluster(sides.target, before.of(sides.source))  # the same log: what was so stays so
         else:
-            maps = await _mapped(before, sides, history, topics)
+            maps = await _mapped(maps, sides, history, topics)
     return maps.with_beginnings(await _beginnings(spec.positions, sides.target_view, topics))
 
 
@@ -81,6 +93,16 @@ async def _mapped(before: PositionMaps, sides: Sides, history: SyncHistory, topi
     return before.with_cluster(sides.source, of_source).with_cluster(sides.target, of_target)
 
 
+async def _with_topic_ids(before: PositionMaps, sides: Sides, seen: Mapping[str, bytes]) -> PositionMaps:
+    """Let clients know the target's topics by the ids by which they knew the source's."""
+    there = seen if sides.source_view is None else await sides.source_view.topic_ids()
+    own = await sides.target_view.topic_ids()
+    shown = dict(before.topic_ids.get(sides.source, {}).values())
+    known = {name: shown.get(each, each) for name, each in there.items()}
+    ids = {name: TopicId(each, known.get(name, each)) for name, each in own.items()}
+    return before.with_topic_ids(sides.target, ids)
+
+
 async def _beginnings(positions: str, target: ClusterView, topics: Topics) -> Mapping[Partition, int]:
     if positions == "earliest":
         return await target.start_offsets(topics)
@@ -104,23 +126,35 @@ class PositionTaking:
     source: str
     target: str
     follower: Follower
+    topic_ids: Mapping[str, bytes]
+    """The source's, as they were last seen."""
 
     async def take(self, source: ClusterView | None, target: ClusterView) -> PositionMaps:
         """Return the maps from the switch on; `source` None: it is lost. Raises ClusterUnreachable."""
         sides = Sides(self.source, self.target, source, target)
-        return await capture(self.spec, self.before, sides, self.follower.history(self.source, self.target))
+        history = self.follower.history(self.source, self.target)
+        return await capture(self.spec, self.before, sides, history, self.topic_ids)
 
     async def remarks(self, source: ClusterView | None, target: ClusterView) -> list[str]:
         """Say how groups and offsets would come over if the switch were made now. Raises ClusterUnreachable."""
+        said = self._unknown_topic_ids() if source is None else []
         if self.spec.replication_between(self.source, self.target) != "mirrormaker":
-            return []
+            return said
         sides = Sides(self.source, self.target, source, target)
         history = self.follower.history(self.source, self.target)
         maps = await _mapped(self.before, sides, history, replicated(await target.topics()))
         checkpoints = CheckpointHistory(self.source)
         await checkpoints.read_on(target)
         groups = in_words(checkpoints.continuity(maps, self.source, self.target))
-        return groups + (remarks(maps, self.target) if self.spec.offsets == "continuous" else [])
+        return said + groups + (remarks(maps, self.target) if self.spec.offsets == "continuous" else [])
+
+    def _unknown_topic_ids(self) -> list[str]:
+        if self.topic_ids or self.spec.remedies.topic_ids == "off":
+            return []
+        return [
+            f"{self.source} was never asked for its topic ids: clients will see those of {self.target}, and some "
+            "(franz-go) take the topics for new ones and must be restarted"
+        ]
 
 
 def remarks(maps: PositionMaps, cluster: str) -> list[str]:

@@ -11,7 +11,7 @@ from appliance.control.armoury import Armed, Armoury
 from appliance.control.catalogue import Catalogue
 from appliance.control.edition import Edition, FaultInForce, Standing
 from appliance.exchange.interceptor import Interceptor, Outage
-from appliance.exchange.route import Route, Target
+from appliance.exchange.route import NO_TOPICS, Route, Target
 from appliance.gateway.snapshot import Door, Snapshot
 from appliance.identity.accounts import Accounts
 from appliance.identity.keys import KeySets
@@ -38,6 +38,7 @@ class ForConsumers(Protocol):
     def interceptors(
         self, spec: VirtualClusterSpec, serving: str, switches: int = ..., maps: PositionMaps = ...
     ) -> tuple[Interceptor, ...]: ...
+    def closest_to_the_cluster(self, spec: VirtualClusterSpec, maps: PositionMaps = ...) -> tuple[Interceptor, ...]: ...
 
 
 class SnapshotMaker:
@@ -80,18 +81,20 @@ class SnapshotMaker:
         for name, virtual_cluster in catalogue.virtual_clusters.items():
             standing = edition.virtual_clusters[name]
             faults = [(each, armed[each.arming]) for each in edition.faults_on(name)]
-            for_consumers = self._for_consumers(virtual_cluster, standing)
+            before_faults, behind_faults = self._across_switches(virtual_cluster, standing)
             routes[name] = Route(
                 name=name,
                 target=target_of(catalogue.clusters[standing.serving]),
                 interceptors=(
                     *self._fence_interceptors(name, standing.fence),
                     *self._interceptors(virtual_cluster),
-                    *for_consumers,
+                    *before_faults,
                     *_fault_interceptors(faults),
+                    *behind_faults,
                 ),
                 fenced=standing.fence.state == "held",
                 newcomers_wait=standing.fence.newcomers == "wait",
+                topics=_topics(standing),
                 outages=_outages(faults),
             )
         self._take_note_of_who_is_known(catalogue)
@@ -116,13 +119,17 @@ class SnapshotMaker:
             for each in news:
                 its.take(each)
 
-    def _for_consumers(self, virtual_cluster: VirtualCluster, standing: Standing) -> tuple[Interceptor, ...]:
+    def _across_switches(
+        self, virtual_cluster: VirtualCluster, standing: Standing
+    ) -> tuple[tuple[Interceptor, ...], tuple[Interceptor, ...]]:
+        """Return what keeps clients right across switches: in front of faults, and closest to the cluster."""
         if self._make_positions is None:
-            return ()
+            return (), ()
         its = self._positions.get(virtual_cluster.name)
         if its is None:
             its = self._positions[virtual_cluster.name] = self._make_positions(virtual_cluster.name)
-        return its.interceptors(virtual_cluster.spec, standing.serving, standing.switches, standing.maps)
+        made = its.interceptors(virtual_cluster.spec, standing.serving, standing.switches, standing.maps)
+        return made, its.closest_to_the_cluster(virtual_cluster.spec, standing.maps)
 
     def _take_note_of_who_is_known(self, catalogue: Catalogue) -> None:
         """Make the accounts anew where users have changed: with thousands of them it is work."""
@@ -156,6 +163,11 @@ def target_of(cluster: Cluster) -> Target:
     spec = cluster.spec
     bootstrap = tuple(parse_address(each) for each in spec.bootstrap)
     return Target(cluster.name, bootstrap, tls=spec.tls, authentication=spec.authentication)
+
+
+def _topics(standing: Standing) -> Mapping[bytes, str]:
+    ids = standing.maps.topic_ids.get(standing.serving)
+    return MappingProxyType({each.known: name for name, each in ids.items()}) if ids else NO_TOPICS
 
 
 def _fault_interceptors(faults: Iterable[tuple[FaultInForce, Armed]]) -> Iterable[Interceptor]:

@@ -6,7 +6,8 @@ Rules, for the user's documentation:
    again at the next start. When the file has been edited since, the file is newer: it wins and the change is
    forgotten;
  - the cluster that serves a virtual cluster, once switched, is kept here and wins over `spec.cluster`; so are how
-   often it was switched, and the maps between its clusters' offsets;
+   often it was switched, and the maps between its clusters' offsets and topic ids;
+ - the topic ids of clusters that can be switched away from are kept here for the day when they are lost;
  - switchovers are kept here, the one under way and the last ones that are over; each state before it takes effect;
  - faults are never kept.
 """
@@ -21,17 +22,25 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, PlainValidator, ValidationError, model_validator
 
 from appliance.control.catalogue import Catalogue, Declared, Identity, identity_of
 from appliance.control.edition import PlainMaps
 from appliance.control.errors import StateError
 from appliance.control.references import members, problems
 from appliance.control.switchover import KeptSwitchover
-from appliance.policies.positions.offset_maps import PositionMaps
+from appliance.policies.positions.offset_maps import PositionMaps, read_topic_id
 
 FILE = "state.json"
 SWITCHOVERS_KEPT = 50
+
+
+TopicId = Annotated[
+    bytes,
+    PlainValidator(lambda said: said if isinstance(said, bytes) else read_topic_id(said)),
+    PlainSerializer(bytes.hex),
+]
+"""16 bytes; hexadecimal where it is written down."""
 
 
 class Change(BaseModel):
@@ -58,7 +67,9 @@ class Kept(BaseModel):
     switches: dict[str, int] = Field(default_factory=dict)
     """Virtual cluster -> how often it was switched."""
     positions: dict[str, PlainMaps] = Field(default_factory=dict)
-    """Virtual cluster -> how the offsets of its clusters look to its clients."""
+    """Virtual cluster -> how the offsets and topic ids of its clusters look to its clients."""
+    topic_ids: dict[str, dict[str, TopicId]] = Field(default_factory=dict)
+    """Cluster -> topic -> its id as it was last seen."""
     changes: list[Change] = Field(default_factory=list)
     switchovers: list[KeptSwitchover] = Field(default_factory=list)
     """By serial, the newest last."""
@@ -74,6 +85,10 @@ class Kept(BaseModel):
         over = [each.serial for each in kept if each.over]
         forgotten = set(over[: max(0, len(over) - SWITCHOVERS_KEPT)])
         return self.model_copy(update={"switchovers": [each for each in kept if each.serial not in forgotten]})
+
+    def with_topic_ids(self, seen: Mapping[str, Mapping[str, bytes]]) -> Kept:
+        """Return the same with these topic ids seen last, by cluster."""
+        return self.model_copy(update={"topic_ids": {cluster: dict(ids) for cluster, ids in seen.items()}})
 
     def with_serving(self, virtual_cluster: str, cluster: str | None) -> Kept:
         """Return the same with another serving cluster; None: the one of its spec."""
@@ -209,6 +224,7 @@ def restore(declared: Iterable[Declared], kept: Kept) -> tuple[Catalogue, Kept, 
         serving=serving,
         switches={name: times for name, times in kept.switches.items() if name in known},
         positions={name: maps for name, maps in kept.positions.items() if name in known},
+        topic_ids={name: ids for name, ids in kept.topic_ids.items() if name in catalogue.clusters},
         changes=changes,
         switchovers=kept.switchovers,
     )

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from appliance.exchange.interceptor import Interceptor
     from appliance.exchange.message import Question
     from appliance.exchange.meters import Meter
+    from appliance.exchange.shared_answers import Asked
 
 
 @dataclass(slots=True)
@@ -40,8 +41,8 @@ class Entry:
     """Gets the body of the response, where the gateway itself has asked: the client gets nothing."""
     shared: bytes = b""
     """Bytes that others are answered with too."""
-    for_others: bool = False
-    """Others wait for what the broker answers here."""
+    for_others: Asked | None = None
+    """What was asked, where others wait for what the broker answers here."""
     meter: Meter | None = None
     """What counts it, and the times by which it does: see Metering. None: nothing does."""
     came: float = 0.0

@@ -14,6 +14,7 @@ from appliance.exchange.interceptor import AskAgain, Close, Delay, Replace, Repl
 from appliance.exchange.ledger import Entry
 from appliance.exchange.message import Question
 from appliance.exchange.retired import is_retired, refusal
+from appliance.exchange.shared_answers import Asked
 from appliance.exchange.software import software_in
 from appliance.exchange.step import NotAuthenticated, Outgoing, OverLimit, Refused, Step, Then
 from appliance.wire.apis import SASL, Api, name_of
@@ -50,6 +51,8 @@ class _InHand:
     turn: int = 0
     replaced: bool = False
     """The question's body is no longer what stands in the buffer."""
+    asked: Asked | None = None
+    """What the client asked, where others may ask the same: before any interceptor changed it."""
 
 
 class Requests:
@@ -259,10 +262,11 @@ class Requests:
 
     def _told_to_others(self, in_hand: _InHand) -> bytes | Literal["wait"] | None:
         """Return the body that others have just been told; None: this connection asks."""
-        answers, kind, question = self._connection.shared_answers, in_hand.kind, in_hand.question
+        answers, kind = self._connection.shared_answers, in_hand.kind
         if answers is None or not kind.alike:
             return None  # what an interceptor says to one is nobody else's
-        known = answers.look_up(self._connection.route, self._connection.asked(question))
+        in_hand.asked = in_hand.asked or self._connection.asked(in_hand.question)
+        known = answers.look_up(self._connection.route, in_hand.asked)
         return None if known == "ask" else known
 
     def when_told(self, look_again: Callable[[], None]) -> None:
@@ -270,7 +274,8 @@ class Requests:
         others, in_hand = self._connection.shared_answers, self._in_hand
         assert others is not None
         assert in_hand is not None
-        others.when_told(self._connection.asked(in_hand.question), look_again)
+        assert in_hand.asked is not None
+        others.when_told(in_hand.asked, look_again)
 
     def _wait(self, in_hand: _InHand) -> tuple[Then, float]:
         self._in_hand = in_hand
@@ -343,13 +348,12 @@ class Requests:
                 return
         kept = None
         kind = in_hand.kind
-        for_others = question.api_key in _SHARED and kind.alike and self._connection.shared_answers is not None
-        if kind.requests or kind.responses or for_others:
+        if kind.requests or kind.responses:
             # The buffer is used again long before the response comes.
             kept = question
-            kept.body = bytes(question.body) if kind.requests or for_others else b""
+            kept.body = bytes(question.body) if kind.requests else b""
         entry = Entry(question.correlation_id, question.api_key, question.api_version, kind.responses, kept)
-        entry.looked_into, entry.for_others = kind.response_whole, for_others
+        entry.looked_into, entry.for_others = kind.response_whole, in_hand.asked
         self._enter(entry, kind)
         self._connection.metering.entered(entry, end - at)
 

@@ -9,7 +9,7 @@ from appliance.exchange import addresses, versions
 from appliance.exchange.connection import Connection
 from appliance.exchange.interceptor import Close, Delay, InPlace, Replace, Streams
 from appliance.exchange.ledger import Entry
-from appliance.exchange.message import Answer, Question
+from appliance.exchange.message import Answer
 from appliance.exchange.step import Outgoing, Refused, Step, Then
 from appliance.exchange.streaming import PassingFetch
 from appliance.wire.apis import Api, name_of
@@ -95,7 +95,7 @@ class Responses:
                 if end - at < _STREAM_HEAD:
                     return out.step(at, need=_STREAM_HEAD)
                 body = response_body(buffer, at, end, entry.api_key, entry.api_version)
-                self._fetch = PassingFetch(entry.api_version, frame_end - body, _patch(entry))
+                self._fetch = PassingFetch(entry.api_version, frame_end - body, _patches(entry))
                 at = body
                 continue
             seconds = self._decide(buffer, at, frame_end, entry, out)
@@ -135,7 +135,7 @@ class Responses:
         """Return whether the response may pass while it is walked; others are needed whole."""
         if entry.api_key != Api.FETCH or size <= _HELD:
             return False
-        return not entry.interceptors or (len(entry.interceptors) == 1 and isinstance(entry.interceptors[0], Streams))
+        return all(isinstance(each, Streams) for each in entry.interceptors)
 
     def _decide(self, buffer: bytearray | memoryview, at: int, end: int, entry: Entry, out: Outgoing) -> float | None:
         """Take one whole response through its interceptors and rewrite its addresses; return seconds if it is to
@@ -167,14 +167,10 @@ class Responses:
         if changed is not None:
             head = (body_at - at - 4 + len(changed)).to_bytes(4, "big") + bytes(buffer[at + 4 : body_at])
             out.put(at, [head, changed], end)
-        if entry.for_others and entry.question is not None:
-            self._tell_others(entry.question, original if changed is None else changed)
-        return None
-
-    def _tell_others(self, question: Question, body: Buffer) -> None:
         answers = self._connection.shared_answers
-        if answers is not None:
-            answers.answered(self._connection.route, self._connection.asked(question), bytes(body))
+        if entry.for_others is not None and answers is not None:
+            answers.answered(self._connection.route, entry.for_others, bytes(original if changed is None else changed))
+        return None
 
     def _rewritten(self, entry: Entry, body: Buffer, out: Outgoing) -> bytes | None:
         """Return the body as the client may see it; None where it may see it as it is."""
@@ -190,13 +186,13 @@ class Responses:
         return spliced(body, 0, len(body), rewritten.edits) if rewritten.edits else None
 
 
-def _patch(entry: Entry) -> InPlace | None:
-    """Return what changes a response that streams through, if anything does."""
-    if not entry.interceptors or entry.question is None:
-        return None
-    interceptor = entry.interceptors[0]
-    assert isinstance(interceptor, Streams)
-    return interceptor.passing(entry.question)
+def _patches(entry: Entry) -> list[InPlace]:
+    """Return what changes a response that streams through, in order."""
+    if entry.question is None:
+        return []
+    question = entry.question
+    patches = [each.passing(question) for each in entry.interceptors if isinstance(each, Streams)]
+    return [each for each in patches if each is not None]
 
 
 def _check_beginning(buffer: Buffer, at: int, end: int) -> None:

@@ -16,6 +16,7 @@ from appliance.exchange.interceptor import Interceptor, Outage
 from appliance.resources.cluster_security import ClusterAuthentication, ClusterTls
 
 NOTHING: Mapping[str, Outage] = MappingProxyType({})
+NO_TOPICS: Mapping[bytes, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,8 @@ class Route:
     """Writes are held at the gateway until a snapshot without the fence comes."""
     newcomers_wait: bool = False
     """Clients that connect are not served until such a snapshot comes either."""
+    topics: Mapping[bytes, str] = field(default_factory=lambda: NO_TOPICS)
+    """Topic ids that clients may ask for without having asked this cluster for Metadata, and the topics' names."""
     outages: Mapping[str, Outage] = field(default_factory=lambda: NOTHING)
     """Cluster name -> the outage that a fault imposes on it."""
 

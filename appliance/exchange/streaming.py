@@ -6,11 +6,13 @@ no client knows, and the bytes are blanked. The client then learns the new leade
 KIP-951.
 Rejected: holding the response whole (50 MB by default, for every consumer), and padding the new addresses to length.
 
-One interceptor may see fields on the way and change them in place (`InPlace`), the heads of record batches among them:
+Interceptors may see fields on the way and change them in place (`InPlace`), one of them the heads of record batches:
 records are then not passed over in one leap but from batch to batch.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from appliance.exchange.interceptor import InPlace
 from appliance.wire.apis import Api
@@ -33,11 +35,17 @@ def records_size(buffer: Writable, start: int, end: int, *, compact: bool) -> in
 class PassingFetch:
     """One response; `pass_on` is called with its bytes as they come, from behind the response header on."""
 
-    def __init__(self, api_version: int, body_size: int, patch: InPlace | None = None) -> None:
-        fields = patch.fields if patch is not None else ()
-        self._walk = walk_of(Api.FETCH, api_version, "response", ("node_endpoints", *fields))
-        self._patch = patch
-        self._records = 1 + fields.index(RECORDS_SIZE) if RECORDS_SIZE in fields else -1
+    def __init__(self, api_version: int, body_size: int, patches: Sequence[InPlace] = ()) -> None:
+        wanted = ("node_endpoints", *dict.fromkeys(path for patch in patches for path in patch.fields))
+        self._walk = walk_of(Api.FETCH, api_version, "response", wanted)
+        self._seers = [
+            [(patch, patch.fields.index(path)) for patch in patches if path in patch.fields] for path in wanted
+        ]
+        """For each wanted field those that see it, in order, and which of theirs it is."""
+        readers = [patch for patch in patches if RECORDS_SIZE in patch.fields]
+        assert len(readers) <= 1, "records are passed on by one"
+        self._reader = readers[0] if readers else None
+        self._records = wanted.index(RECORDS_SIZE) if readers else -1
         self._compact = api_version >= _FIRST_FLEXIBLE
         self._left = body_size
         """Bytes of the body that have not been passed on."""
@@ -71,8 +79,8 @@ class PassingFetch:
         return at
 
     def _pass_unread(self, buffer: Writable, start: int, end: int) -> int:
-        if self._batches and self._patch is not None:
-            at = self._patch.batches(buffer, start, end, self._unread)
+        if self._batches and self._reader is not None:
+            at = self._reader.batches(buffer, start, end, self._unread)
         else:
             at = min(start + self._unread, end)
         self._unread -= at - start
@@ -104,14 +112,14 @@ class PassingFetch:
         return end if self._streaming.done else min(reached, end)
 
     def _seen(self, buffer: Writable, place: Place, end: int) -> int:
-        """Show the patch a field, and records where they follow it; return from where on they must be given again with
-        more, -1 where nothing must."""
-        assert self._patch is not None
-        self._patch.see(place.field - 1, buffer, place.start, place.end)
-        if place.field != self._records:
+        """Show a field to the patches, and records where they follow it; return from where on they must be given again
+        with more, -1 where nothing must."""
+        for patch, field in self._seers[place.field]:
+            patch.see(field, buffer, place.start, place.end)
+        if place.field != self._records or self._reader is None:
             return -1
         size = records_size(buffer, place.start, place.end, compact=self._compact)
-        at = self._patch.batches(buffer, place.end, min(end, place.end + size), size)
+        at = self._reader.batches(buffer, place.end, min(end, place.end + size), size)
         return at if at < place.end + size else -1
 
     def _wipe(self, buffer: Writable, start: int, end: int) -> None:

@@ -6,11 +6,12 @@ gateway asks for itself, once per cluster, and again only after a failure.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import trio
 
-from appliance.exchange.route import Target
+from appliance.exchange.route import Route, Target
 from appliance.exchange.topology import Knowledge
 from appliance.gateway.client import open_client
 from appliance.gateway.dialer import Dialer
@@ -27,6 +28,8 @@ class Discovery:
         self._dialer = dialer
         self._offered: dict[Target, tuple[float, Any]] = {}
         self._known: dict[Target, Knowledge] = {}
+        self._taught: dict[tuple[str, Target], Mapping[bytes, str]] = {}
+        """Route and cluster -> the topics that have been noted already, of which there may be thousands."""
         self._asking: dict[Target, trio.Lock] = {}
         self.failures: dict[str, str] = {}
         """Cluster name -> why it could not be asked last time."""
@@ -43,6 +46,16 @@ class Discovery:
         async with self._asking.setdefault(target, trio.Lock()):
             if known.cluster_id is None:
                 await self._ask(target, known)
+        return known
+
+    async def for_clients(self, route: Route) -> Knowledge:
+        """Return what is known of a route's cluster, which is the topics that its clients may ask for as well. Raises
+        ClusterUnreachable."""
+        known = await self.knowledge(route.target)
+        if self._taught.get((route.name, route.target)) is not route.topics:
+            self._taught[route.name, route.target] = route.topics
+            for topic_id, name in route.topics.items():
+                known.learn_topic(topic_id, name)
         return known
 
     async def offered(self, target: Target) -> Any:

@@ -122,7 +122,7 @@ class Host:
         if route.outage is not None:
             session.end("outage")
             return
-        knowledge = await self._discovery.knowledge(route.target)
+        knowledge = await self._discovery.for_clients(route)
         self._open_doors()
         await self._pump(session, route, knowledge)
 

@@ -23,7 +23,7 @@ Switch = Annotated[Literal["on", "off"], BeforeValidator(_switch)]
 
 
 class Remedies(Spec):
-    """What is done for consumers across a switchover. Leave it all on: `off` exists for the drills that show what
+    """What is done for clients across a switchover. Leave it all on: `off` exists for the drills that show what
     happens without."""
 
     rejoin: Switch = "on"
@@ -31,7 +31,9 @@ class Remedies(Spec):
     hold_fetch: Switch = "on"
     """Members of groups read on only when their group has given them positions of the new side."""
     leader_epochs: Switch = "on"
-    """Leader epochs, which start anew on each cluster, are hidden from clients once there was a switchover."""
+    """Leader epochs, which start anew on each cluster, go on rising for clients once there was a switchover."""
+    topic_ids: Switch = "on"
+    """Topics keep the ids that clients know, though each cluster has its own."""
 
 
 class HoldFetch(Spec):

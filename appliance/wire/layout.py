@@ -99,6 +99,18 @@ def struct_of(entity: type[Entity]) -> Struct:
     return Struct(tuple(plain), tagged, entity.__flexible__)
 
 
+def paths_to(struct: Struct, name: str) -> tuple[str, ...]:
+    """Return the dotted paths of all fields of this name, in the order in which they stand."""
+    found: list[str] = []
+    for field in (*struct.fields, *struct.tagged.values()):
+        inner = field.element if isinstance(field, Array) else field
+        if isinstance(inner, Nested):
+            found += (f"{field.name}.{path}" for path in paths_to(inner.struct, name))
+        elif field.name == name:
+            found.append(name)
+    return tuple(found)
+
+
 def _field(source: DataclassField[Any], declared: Any, *, nullable: bool = False, in_tag: bool = False) -> Field:
     origin = get_origin(declared)
     if origin in (UnionType, Union):

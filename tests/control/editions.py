@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from appliance.control.edition import Edition, FaultInForce, Standing
 from appliance.policies.connect.fence import Fence, FenceState
 from appliance.policies.positions.offset_map import shifted
-from appliance.policies.positions.offset_maps import PositionMaps
+from appliance.policies.positions.offset_maps import PositionMaps, TopicId
 from appliance.resources.cluster import Cluster
 from appliance.resources.fault import FaultSpec
 from appliance.resources.listener import Listener
@@ -33,6 +33,7 @@ LISTENERS = _named(
     Listener,
     st.fixed_dictionaries({"bind": st.builds("{}:{}".format, NAMES, st.integers(1, 60000)), "virtual_cluster": NAMES}),
 )
+TOPIC_IDS = st.binary(min_size=16, max_size=16)
 TRIGGERS: st.SearchStrategy[dict[str, Any]] = st.one_of(
     st.just({}),
     st.fixed_dictionaries({"first": st.integers(1, 10**6)}),
@@ -64,7 +65,12 @@ STANDINGS = st.builds(
     serving=NAMES,
     fence=FENCES,
     switches=st.integers(0, 9),
-    maps=st.dictionaries(NAMES, MAPS, max_size=2).map(PositionMaps),
+    maps=st.builds(
+        lambda maps, cluster, ids: PositionMaps(maps).with_topic_ids(cluster, ids),
+        st.dictionaries(NAMES, MAPS, max_size=2),
+        NAMES,
+        st.dictionaries(NAMES, st.builds(TopicId, TOPIC_IDS, TOPIC_IDS), max_size=2),
+    ),
 )
 
 

@@ -97,6 +97,8 @@ class MemoryCluster:
     configs: dict[str, dict[str, str]] = field(default_factory=dict)
     acl_entries: frozenset[AclEntry] | None = None
     versions: dict[int, tuple[int, int]] = field(default_factory=dict)
+    ids: dict[str, bytes] = field(default_factory=dict)
+    """Topic -> its id."""
     mute: set[str] = field(default_factory=set)
     """Questions that it does not answer: names of methods."""
     broken: set[str] = field(default_factory=set)
@@ -125,6 +127,10 @@ class MemoryCluster:
         await self._ask()
         names = {topic for topic, _ in self.logs}
         return {name: tuple(sorted(number for topic, number in self.logs if topic == name)) for name in names}
+
+    async def topic_ids(self) -> Mapping[str, bytes]:
+        await self._ask("topic_ids")
+        return dict(self.ids)
 
     async def leaderless(self) -> tuple[Partition, ...]:
         await self._ask()

@@ -20,18 +20,7 @@ def _slow(row: Row) -> bool:
     return row.act != "unplanned" and (row.stable is None or row.stable > 5)
 
 
-def _other_topic(row: Row) -> bool:
-    return row.client == "franz-go" and row.stable is None
-
-
 _REASONS = (
-    _Reason(
-        _other_topic,
-        "Clients that take the topic for another one do not come back",
-        "Topic ids differ between the clusters. franz-go takes a topic whose id has changed for one that was deleted "
-        "and made anew (UNKNOWN_TOPIC_ID), fails what is produced and reads on nowhere. The gateway does not keep "
-        "topic ids over a switchover yet: restart these clients.",
-    ),
     _Reason(
         lambda row: row.mode is Mode.PRODUCER and row.out_of_order > 0,
         "Producers that are not idempotent write out of order",
@@ -56,7 +45,7 @@ _REASONS = (
         "`max.block.ms`. Nothing is lost: what was not committed was told as failed.",
     ),
     _Reason(
-        lambda row: row.mode is not Mode.TRANSACTIONAL and _slow(row) and not row.ended and not _other_topic(row),
+        lambda row: row.mode is not Mode.TRANSACTIONAL and _slow(row) and not row.ended,
         "Back later than 5 s",
         "Counted from the first touch: open transactions end, writes are held, replication and groups' offsets are "
         "waited for, connections close, the library finds its way. What a consumer waits for are records: nothing "

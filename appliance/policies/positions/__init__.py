@@ -10,7 +10,10 @@ themselves, and each has its remedy here, one a file:
  - consumers without a group never learn: `continuous` shows all clients one space of offsets that goes on across
    switches. `offset_map` is that space's likeness in one cluster, `offset_maps` has them for all clusters.
 
-`leader_epochs` takes away the old side's leader epochs, which the new side would refuse or clients would wait for, and
+Two things hold for producers as well: `topic_ids` keeps the ids of topics, by which clients tell a topic from one that
+was made anew, and `sequences` lets idempotent producers come back to a cluster that has known them before.
+
+`leader_epochs` lets leader epochs go on rising, or clients would not believe the new side's Metadata, and
 `beginnings` gives groups that have no offsets on the new side the beginning that was declared.
 
 `positions` puts them together for one virtual cluster: what has nothing to do is not on the route at all. Everything

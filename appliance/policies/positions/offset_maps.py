@@ -1,11 +1,13 @@
-"""The maps of a virtual cluster: for each cluster that serves or has served it, how its offsets look to clients."""
+"""The maps of a virtual cluster: for each cluster that serves or has served it, how its offsets and topic ids look to
+clients."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
+from uuid import UUID
 
 from appliance.policies.positions.offset_map import IDENTITY, OffsetMap
 
@@ -17,14 +19,28 @@ _NOTHING: Mapping[str, Maps] = MappingProxyType({})
 _NOWHERE: Mapping[Partition, int] = MappingProxyType({})
 
 
+class TopicId(NamedTuple):
+    """What a cluster calls a topic, and what clients call it, 16 bytes each."""
+
+    own: bytes
+    known: bytes
+
+
+TopicIdsByName = Mapping[str, TopicId]
+
+_NO_IDS: Mapping[str, TopicIdsByName] = MappingProxyType({})
+
+
 @dataclass(frozen=True)
 class PositionMaps:
-    """A pure value; whatever is not in it is the identity. What clients see are the offsets of the cluster that served
-    first."""
+    """A pure value; whatever is not in it is the identity. What clients see are offsets and topic ids of the cluster
+    that served first."""
 
     clusters: Mapping[str, Maps] = field(default_factory=lambda: _NOTHING)
     beginnings: Mapping[Partition, int] = field(default_factory=lambda: _NOWHERE)
     """Where groups without offsets begin on the cluster that serves, in its own offsets (`spec.positions`)."""
+    topic_ids: Mapping[str, TopicIdsByName] = field(default_factory=lambda: _NO_IDS)
+    """Cluster -> topic -> its ids."""
 
     def of(self, cluster: str) -> Maps:
         """Return the maps of one cluster."""
@@ -36,12 +52,15 @@ class PositionMaps:
 
     def with_cluster(self, cluster: str, maps: Maps) -> PositionMaps:
         """Return the same with other maps for a cluster."""
-        clusters = MappingProxyType({**self.clusters, cluster: MappingProxyType(dict(maps))})
-        return PositionMaps(clusters, self.beginnings)
+        return replace(self, clusters=MappingProxyType({**self.clusters, cluster: MappingProxyType(dict(maps))}))
 
     def with_beginnings(self, beginnings: Mapping[Partition, int]) -> PositionMaps:
         """Return the same with other beginnings."""
-        return PositionMaps(self.clusters, MappingProxyType(dict(beginnings)))
+        return replace(self, beginnings=MappingProxyType(dict(beginnings)))
+
+    def with_topic_ids(self, cluster: str, ids: TopicIdsByName) -> PositionMaps:
+        """Return the same with other topic ids for a cluster."""
+        return replace(self, topic_ids=MappingProxyType({**self.topic_ids, cluster: MappingProxyType(dict(ids))}))
 
     def is_identity(self, cluster: str) -> bool:
         """Whether clients see the cluster's own offsets in every partition."""
@@ -57,7 +76,11 @@ class PositionMaps:
         beginnings: dict[str, dict[str, int]] = {}
         for (topic, partition), offset in sorted(self.beginnings.items()):
             beginnings.setdefault(topic, {})[str(partition)] = offset
-        return {"clusters": clusters, "beginnings": beginnings}
+        topic_ids = {
+            cluster: {topic: [each.own.hex(), each.known.hex()] for topic, each in sorted(ids.items())}
+            for cluster, ids in sorted(self.topic_ids.items())
+        }
+        return {"clusters": clusters, "beginnings": beginnings, "topic_ids": topic_ids}
 
     @classmethod
     def of_json(cls, data: Any) -> PositionMaps:
@@ -73,9 +96,20 @@ class PositionMaps:
                     for each, segments in partitions.items()
                 }
                 made = made.with_cluster(cluster, maps)
+            for cluster, ids in data.get("topic_ids", {}).items():
+                by_name = {topic: TopicId(*map(read_topic_id, its)) for topic, its in ids.items()}
+                made = made.with_topic_ids(cluster, by_name)
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"expected offset maps, found {error!r}") from error
         return made
+
+
+def read_topic_id(said: object) -> bytes:
+    """Return the 16 bytes of a topic id in hexadecimal. Raises ValueError for anything else."""
+    try:
+        return UUID(hex=str(said)).bytes
+    except ValueError as error:
+        raise ValueError(f"expected a topic id of 32 hexadecimal digits, found {said!r}") from error
 
 
 NO_MAPS = PositionMaps()

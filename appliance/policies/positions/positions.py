@@ -14,6 +14,7 @@ from appliance.policies.positions.membership import Membership
 from appliance.policies.positions.offset_maps import NO_MAPS, PositionMaps
 from appliance.policies.positions.rejoin import Rejoin
 from appliance.policies.positions.sequences import FIRST_SWITCH, Sequences
+from appliance.policies.positions.topic_ids import TopicIds
 from appliance.resources.virtual_cluster import VirtualClusterSpec
 
 _Asked = tuple[VirtualClusterSpec, str, int, PositionMaps]
@@ -28,6 +29,7 @@ class Positions:
         self._members = Members(tell)
         self._holding = Holding(self._members)
         self._last: tuple[_Asked, tuple[Interceptor, ...]] | None = None
+        self._closest: tuple[tuple[VirtualClusterSpec, PositionMaps], tuple[Interceptor, ...]] | None = None
 
     def held(self) -> list[Held]:
         """Return whose Fetch is held now."""
@@ -52,6 +54,14 @@ class Positions:
             self._last = asked, tuple(self._made(*asked))
         return self._last[1]
 
+    def closest_to_the_cluster(self, spec: VirtualClusterSpec, maps: PositionMaps = NO_MAPS) -> tuple[Interceptor, ...]:
+        """Return what belongs behind everything else on the route; the same ones for the same question."""
+        if self._closest is None or self._closest[0] != (spec, maps):
+            its = TopicIds(maps.topic_ids)
+            wanted = spec.remedies.topic_ids == "on" and not its.is_identity
+            self._closest = (spec, maps), (its,) if wanted else ()
+        return self._closest[1]
+
     def _made(self, spec: VirtualClusterSpec, serving: str, switches: int, maps: PositionMaps) -> list[Interceptor]:
         made: list[Interceptor] = []
         was_switched = switches > 0
@@ -66,7 +76,7 @@ class Positions:
         if spec.remedies.rejoin == "on":
             made.append(Rejoin())
         if spec.remedies.leader_epochs == "on":
-            made.append(LeaderEpochs())
+            made.append(LeaderEpochs(serving, switches))
         if spec.offsets == "continuous" and not all(maps.is_identity(each) for each in maps.clusters):
             made.append(Continuous(maps, unproven=spec.unproven))
         if switches >= FIRST_SWITCH and spec.producer_ids == "tagged" and not spec.preserves_bytes:

@@ -12,10 +12,11 @@ from appliance.policies.positions.hold_fetch import HoldFetch
 from appliance.policies.positions.leader_epochs import LeaderEpochs
 from appliance.policies.positions.membership import Membership
 from appliance.policies.positions.offset_map import IDENTITY, shifted
-from appliance.policies.positions.offset_maps import NO_MAPS, PositionMaps
+from appliance.policies.positions.offset_maps import NO_MAPS, PositionMaps, TopicId
 from appliance.policies.positions.positions import Positions
 from appliance.policies.positions.rejoin import Rejoin
 from appliance.policies.positions.sequences import Sequences
+from appliance.policies.positions.topic_ids import TopicIds
 from appliance.resources.virtual_cluster import VirtualClusterSpec
 
 NEVER, ONCE = 0, 1
@@ -58,6 +59,20 @@ def test_continuous_offsets_are_there_only_where_some_partition_differs():
     assert Continuous not in kinds(spec(offsets="continuous"), ONCE, SAME)
     assert Continuous in kinds(spec(offsets="continuous"), ONCE, DIFFERENT)
     assert Continuous not in kinds(spec(), ONCE, DIFFERENT)
+
+
+def test_topic_ids_are_changed_only_where_some_differ_and_closest_to_the_cluster():
+    own, known = bytes(15) + b"b", bytes(15) + b"a"
+    same = NO_MAPS.with_topic_ids("standby", {"orders": TopicId(known, known)})
+    other = NO_MAPS.with_topic_ids("standby", {"orders": TopicId(own, known)})
+
+    def closest(its: VirtualClusterSpec, maps: PositionMaps) -> list[type]:
+        return [type(each) for each in Positions(lambda: 0.0).closest_to_the_cluster(its, maps)]
+
+    assert closest(spec(), NO_MAPS) == closest(spec(), same) == []
+    assert closest(spec(), other) == [TopicIds]
+    assert closest(spec(remedies={"topic_ids": "off"}), other) == []
+    assert TopicIds not in kinds(spec(), ONCE, other)
 
 
 @pytest.mark.parametrize("positions", ["earliest", "latest", "refuse", "timestamp:2026-01-31T12:00:00Z"])
