@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from contextlib import suppress
+from dataclasses import dataclass
 
 import pytest
 from hypothesis import given, settings
@@ -11,8 +12,10 @@ from hypothesis import strategies as st
 from kio.schema.api_versions.v0.response import ApiVersionsResponse
 from kio.schema.errors import ErrorCode
 
-from appliance.exchange.interceptor import AskAgain, Close, Delay, Replace, Reply
+from appliance.exchange.interceptor import AskAgain, Close, Delay, Replace, Reply, RequestVerdict, ResponseVerdict
 from appliance.exchange.limits import Limits
+from appliance.exchange.message import Answer, Question
+from appliance.exchange.shared_answers import SharedAnswers
 from appliance.exchange.step import Refused, Then
 from appliance.wire.apis import Api
 from appliance.wire.codec import decode
@@ -335,3 +338,45 @@ def test_the_header_stays_where_the_body_is_replaced():
     header = request_header(shell.upstream, 0, len(shell.upstream))
     assert header[:4] == (HEARTBEAT, 4, 9, "näme")
     assert header.body == len(shell.upstream)
+
+
+@dataclass
+class Capitals:
+    """Asks in capitals, as an interceptor does that translates names; the same for all."""
+
+    same_for_all = True
+
+    def wants_request(self, api_key: int, api_version: int) -> bool:  # noqa: ARG002 - the same for all versions
+        return api_key == Api.METADATA
+
+    def wants_response(self, api_key: int, api_version: int) -> bool:  # noqa: ARG002 - none
+        return False
+
+    def on_request(self, question: Question) -> RequestVerdict:
+        return Replace(bytes(question.body).upper())
+
+    def on_response(self, answer: Answer) -> ResponseVerdict:  # noqa: ARG002 - never asked
+        return None
+
+
+def test_who_waits_for_an_answer_gets_it_also_where_the_question_was_changed_on_its_way():
+    answers = SharedAnswers(lambda: 0.0)
+    one, other = Shell(Capitals()), Shell()
+    other.exchange.route = one.exchange.route
+    for each in (one, other):
+        each.exchange.others = answers
+    asked = request_frame(Api.METADATA, 1, 7, "app", b"\0\0\0\1\0\6orders")
+    one.send(asked)
+    assert b"ORDERS" in one.upstream
+    told: list[bool] = []
+    assert other.send_once(asked).then is Then.OTHERS
+    other.exchange.when_told(lambda: told.append(True))
+    one.answer(response_frame(Api.METADATA, 1, 7, NO_BROKERS))
+    assert told == [True]
+    assert other.send_once().then is Then.ANSWER
+    assert b"".join(other.exchange.local_answers()) == one.client
+    assert not other.upstream
+
+
+NO_BROKERS = bytes(12)
+"""A Metadata response, version 1: no brokers, no controller, no topics."""
