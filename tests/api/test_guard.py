@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 
 import pytest
 
@@ -49,14 +50,14 @@ async def test_a_large_body_is_not_read():
 async def test_a_large_body_in_chunks_is_cut_off():
     sent = 0
 
-    async def chunks() -> AsyncIterator[bytes]:
+    async def chunks() -> AsyncGenerator[bytes]:
         nonlocal sent
         for _ in range(40):
             sent += 65536
             yield b" " * 65536
 
-    async with scene() as here:
-        response = await here.http.put("/v1/clusters/a", content=chunks())
+    async with scene() as here, aclosing(chunks()) as content:  # nobody takes it to its end
+        response = await here.http.put("/v1/clusters/a", content=content)
     assert response.status_code >= 400
     assert sent <= LARGEST_BODY + 65536
 
