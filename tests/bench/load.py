@@ -11,7 +11,7 @@ import os
 import statistics
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -131,6 +131,18 @@ def consume(
     return {**spent, "bytes": passes * records * size}
 
 
+def _in_turns(sides: Iterable[str], turns: int) -> Iterator[tuple[int, str]]:
+    """Yield (turn, side): short turns, one side at a time, so that whatever disturbs disturbs all.
+
+    Each turn begins with another side. Turn -1 is for warming up, and does not count.
+    """
+    order = list(sides)
+    for turn in range(-1, turns):
+        order.append(order.pop(0))
+        for side in order:
+            yield turn, side
+
+
 def _read(consumer: Consumer, records: int) -> None:
     while records > 0:
         messages = consumer.consume(min(records, 5000), timeout=_PATIENCE)
@@ -143,7 +155,7 @@ def _read(consumer: Consumer, records: int) -> None:
 
 
 def latency(bootstraps: Mapping[str, str], topic: str, trips: int, size: int) -> dict[str, Any]:
-    """Write records one at a time, the sides taking short turns, so that whatever disturbs disturbs all.
+    """Write records one at a time, the sides in turns.
 
     The first records of a turn are not counted: they find caches cold that a side which always works has warm. The time
     is from `produce` to the delivery report, the partition the same for all. Milliseconds.
@@ -154,13 +166,10 @@ def latency(bootstraps: Mapping[str, str], topic: str, trips: int, size: int) ->
     }
     value = os.urandom(size)
     taken: dict[str, list[float]] = {side: [] for side in producers}
-    order = list(producers)
-    for turn in range(-1, -(-trips // TURN)):
-        order.append(order.pop(0))
-        for side in order:
-            seconds = [_round_trip(producers[side], topic, value) for _ in range(WARMING + TURN)]
-            if turn >= 0:
-                taken[side] += (each * 1000 for each in seconds[WARMING:])
+    for turn, side in _in_turns(producers, -(-trips // TURN)):
+        seconds = [_round_trip(producers[side], topic, value) for _ in range(WARMING + TURN)]
+        if turn >= 0:
+            taken[side] += (each * 1000 for each in seconds[WARMING:])
     return {side: _summary(found) for side, found in taken.items()}
 
 
@@ -187,7 +196,7 @@ def _round_trip(producer: Producer, topic: str, value: bytes) -> float:
 def paced(
     bootstraps: Mapping[str, str], topic: str, rate: int, turns: int, turn_seconds: float, size: int
 ) -> dict[str, Any]:
-    """Write at a fixed rate, batched as in `produce`, the sides taking short turns.
+    """Write at a fixed rate, batched as in `produce`, the sides in turns.
 
     The time is from the moment at which the record was due to its delivery report, so that nothing is left out where
     the client itself fell behind. The first fifth of a turn is not counted. Milliseconds.
@@ -198,13 +207,10 @@ def paced(
     }
     value = os.urandom(size)
     taken: dict[str, list[float]] = {side: [] for side in producers}
-    order = list(producers)
-    for turn in range(-1, turns):
-        order.append(order.pop(0))
-        for side in order:
-            seconds = _at_rate(producers[side], topic, value, rate, int(rate * turn_seconds))
-            if turn >= 0:
-                taken[side] += (each * 1000 for each in seconds[len(seconds) // 5 :])
+    for turn, side in _in_turns(producers, turns):
+        seconds = _at_rate(producers[side], topic, value, rate, int(rate * turn_seconds))
+        if turn >= 0:
+            taken[side] += (each * 1000 for each in seconds[len(seconds) // 5 :])
     return {side: _summary(found) for side, found in taken.items()}
 
 
