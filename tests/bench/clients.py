@@ -14,7 +14,7 @@ import trio
 from appliance.lab.processes import GuardedProcess, last_lines, start_guarded
 from tests.bench.sides import BenchError, environment
 
-_JOB_SECONDS = 180.0
+_JOB_SECONDS = 600.0
 
 
 class Clients:

@@ -57,12 +57,18 @@ class Task(StrEnum):
 
 
 class Work(NamedTuple):
-    """One side's produce or consume in one round."""
+    """One side's produce or consume in one round, or in a turn of it."""
 
     seconds: float
     bytes: int
     cpu: float | None
     """CPU seconds of the process in between; None where there is none."""
+
+    @classmethod
+    def sum(cls, turns: Sequence[Work]) -> Work:
+        """Return what was done in several turns, together."""
+        cpu = [each.cpu for each in turns if each.cpu is not None]
+        return cls(sum(each.seconds for each in turns), sum(each.bytes for each in turns), sum(cpu) if cpu else None)
 
     @property
     def megabytes_per_second(self) -> float:

@@ -14,12 +14,12 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import trio
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 
-from tests.bench.figures import percentile
+from tests.bench.figures import Work, percentile
 from tests.bench.processes import cpu_seconds, resident
 
 TURN, WARMING = 50, 5
@@ -27,6 +27,17 @@ TURN, WARMING = 50, 5
 BATCHING: Mapping[str, str | int | float | bool] = {"linger.ms": 1, "batch.size": 128 * 1024}
 _PATIENCE = 60.0
 """Seconds without any progress after which a measurement is given up."""
+
+
+class Access(TypedDict):
+    """A way, as the clients are told of it."""
+
+    bootstrap: str
+    topics: list[str]
+    """Its own."""
+    pids: list[int]
+    """Whose CPU time counts."""
+    ca: str | None
 
 
 def _stop_watch(pids: Sequence[int]) -> Callable[[], dict[str, Any]]:
@@ -59,53 +70,53 @@ def _producer(bootstrap: str, settings: Mapping[str, str | int | float | bool], 
     )
 
 
-def produce(
-    bootstrap: str, topics: list[str], partitions: int, records: int, size: int, pids: list[int], ca: str | None = None
-) -> dict[str, Any]:
-    """Write `records` records as fast as they are taken; the clock runs from connected to all acknowledged."""
-    producer = _producer(bootstrap, {**BATCHING, "queue.buffering.max.kbytes": 256 * 1024}, ca)
-    failed: list[str] = []
+def produce(sides: Mapping[str, Access], partitions: int, turns: int, records: int, size: int) -> dict[str, Any]:
+    """Write `records` records a turn as fast as they are taken; the clock of a turn runs until all are acknowledged."""
+    value = os.urandom(size)
+    return by_turns(sides, turns, records * size, lambda at: _writer(at, partitions, records, value))
+
+
+def _writer(at: Access, partitions: int, records: int, value: bytes) -> Callable[[], None]:
+    """Connect to every broker, and return what writes."""
+    producer = _producer(at["bootstrap"], {**BATCHING, "queue.buffering.max.kbytes": 256 * 1024}, at["ca"])
+    topics = at["topics"]
 
     def failure(error: KafkaError | None, _: Message) -> None:
         if error is not None:
-            failed.append(error.str())
+            raise KafkaException(error)
 
-    value = os.urandom(size)
-    places = [(topic, partition) for topic in topics for partition in range(partitions)]
-    for topic, partition in places:
-        producer.produce(topic, value, partition=partition, on_delivery=failure)
-    producer.flush(_PATIENCE)
-    stop = _stop_watch(pids)
-    for number in range(records - len(places)):
-        while True:
-            try:
-                producer.produce(topics[number % len(topics)], value, on_delivery=failure)
-            except BufferError:
-                producer.poll(0.05)
-            else:
-                break
-    left = producer.flush(_PATIENCE)
-    if left or failed:
-        return {"error": failed[0] if failed else f"{left} records were not acknowledged"}
-    return {**stop(), "bytes": (records - len(places)) * size}
+    def flush() -> None:
+        if left := producer.flush(_PATIENCE):
+            raise KafkaException(KafkaError(KafkaError._TIMED_OUT, f"{left} records were not acknowledged"))
+
+    def write() -> None:
+        for number in range(records):
+            while True:
+                try:
+                    producer.produce(topics[number % len(topics)], value, on_delivery=failure)
+                except BufferError:
+                    producer.poll(0.05)
+                else:
+                    break
+        flush()
+
+    for topic in topics:
+        for partition in range(partitions):
+            producer.produce(topic, value, partition=partition, on_delivery=failure)
+    flush()
+    return write
 
 
-def consume(
-    bootstrap: str,
-    topics: list[str],
-    partitions: int,
-    records: int,
-    size: int,
-    pids: list[int],
-    passes: int,
-    ca: str | None = None,
-) -> dict[str, Any]:
-    """Read `records` records from the start, several times; the clock runs from connected to every broker to the last
-    record.
-    """
+def consume(sides: Mapping[str, Access], partitions: int, turns: int, records: int, size: int) -> dict[str, Any]:
+    """Read all `records` records in each turn, from the start; the clock of a turn runs until the last one."""
+    return by_turns(sides, turns, records * size, lambda at: _reader(at, partitions, records))
+
+
+def _reader(at: Access, partitions: int, records: int) -> Callable[[], None]:
+    """Connect to every broker, and return what reads."""
     consumer = Consumer(
         {
-            **_connection(bootstrap, ca),
+            **_connection(at["bootstrap"], at["ca"]),
             "group.id": "bench",
             "enable.auto.commit": False,
             # A fetch at the end of the log, there from connecting, would be waited for when the clock runs already,
@@ -115,20 +126,46 @@ def consume(
             "queued.max.messages.kbytes": 2_000_000,
         }
     )
-    places = [(topic, partition) for topic in topics for partition in range(partitions)]
+    places = [(topic, partition) for topic in at["topics"] for partition in range(partitions)]
     ends = [consumer.get_watermark_offsets(TopicPartition(*place), timeout=_PATIENCE)[1] for place in places]
     if sum(ends) != records:
-        return {"error": f"expected {records} records in {', '.join(topics)}, found {sum(ends)}"}
+        wrong = f"expected {records} records in {', '.join(at['topics'])}, found {sum(ends)}"
+        raise KafkaException(KafkaError(KafkaError._APPLICATION, wrong))
+
+    def read(start: list[TopicPartition], count: int) -> None:
+        consumer.assign(start)
+        _read(consumer, count)
+        consumer.unassign()  # else it would ask for more while others have their turns
+
     # The last record of each partition first, so that every broker is connected.
-    consumer.assign([TopicPartition(*place, end - 1) for place, end in zip(places, ends, strict=True) if end])
-    _read(consumer, sum(end > 0 for end in ends))
-    stop = _stop_watch(pids)
-    for _ in range(passes):
-        consumer.assign([TopicPartition(*place, 0) for place in places])
-        _read(consumer, records)
-    spent = stop()
-    consumer.close()
-    return {**spent, "bytes": passes * records * size}
+    last = [TopicPartition(*place, end - 1) for place, end in zip(places, ends, strict=True)]
+    read(last, len(last))
+    return lambda: read([TopicPartition(*place, 0) for place in places], records)
+
+
+def by_turns(
+    sides: Mapping[str, Access], turns: int, size: int, connect: Callable[[Access], Callable[[], None]]
+) -> dict[str, Any]:
+    """Return each side's Work, all turns together, and why sides failed that did: those had no more turns.
+
+    `connect` makes a side ready and returns what is done in a turn, which is work on `size` bytes.
+    """
+    ready: dict[str, Callable[[], None]] = {}
+    done: dict[str, list[Work]] = {side: [] for side in sides}
+    failed: dict[str, str] = {}
+    for turn, side in _in_turns(sides, turns):
+        try:
+            if turn < 0:
+                ready[side] = connect(sides[side])
+                ready[side]()
+            elif side in ready:
+                stop = _stop_watch(sides[side]["pids"])
+                ready[side]()
+                done[side].append(Work(bytes=size, **stop()))
+        except (KafkaException, OSError) as problem:
+            failed[side] = _reason(problem)
+            ready.pop(side, None)
+    return {"done": {side: Work.sum(done[side]) for side in ready}, "failed": failed}
 
 
 def _in_turns(sides: Iterable[str], turns: int) -> Iterator[tuple[int, str]]:
@@ -272,6 +309,10 @@ def hammer(
     return {"requests": requests, "cpu": [cpu_seconds(pid) - at for pid, at in zip(pids, before, strict=True)]}
 
 
+def _reason(problem: KafkaException | OSError) -> str:
+    return str(problem.args[0] if isinstance(problem, KafkaException) else problem)
+
+
 def answer(result: str, what: dict[str, Any]) -> None:
     """Write the answer so that it is seen whole."""
     part = Path(result + ".part")
@@ -294,7 +335,5 @@ if __name__ == "__main__":
     job = json.loads(sys.argv[1])
     try:
         answer(sys.argv[2], _WORKS[job.pop("do")](**job))
-    except KafkaException as problem:
-        answer(sys.argv[2], {"error": str(problem.args[0])})
-    except OSError as problem:
-        answer(sys.argv[2], {"error": str(problem)})
+    except (KafkaException, OSError) as problem:
+        answer(sys.argv[2], {"error": _reason(problem)})

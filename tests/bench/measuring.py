@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -19,9 +19,8 @@ from tests.bench.processes import resident
 from tests.bench.profiling import Profiler
 from tests.bench.sides import BenchError, Way
 
-_WARM_UP_BYTES = 20_000_000
-PEERS_WARM_UP = 3
-"""Rounds' worth of bytes: a JVM compiles what it does often, and is slow until then."""
+PEERS_WARM_UP = 15
+"""Turns of produce: a JVM compiles what it does often, and is slow until then."""
 _BATCH = 60
 """Records in each request that keeps the workers busy by bytes."""
 
@@ -57,6 +56,7 @@ class Bench:
     profiler: Profiler | None = None
     results: Results = field(default_factory=Results)
     _topics: int = 0
+    _left_out: set[tuple[Side, str]] = field(default_factory=set)
 
     async def run(self) -> None:
         """Do everything that is planned. Raises BenchError, LabError.
@@ -64,26 +64,32 @@ class Bench:
         A peer that cannot do something is noted and left out of that; our own sides have to.
         """
         steps = list(self._steps())
-        failed: set[tuple[Side, str]] = set()
         for number, step in enumerate(steps, start=1):
-            if step.of in failed:
+            if step.of in self._left_out:
                 continue
             self.tell(f"{number} of {len(steps)}: {step.text}")
             try:
                 await step.do()
             except BenchError as error:
-                if step.of is None or step.of[0] not in PEERS:
+                if step.of is None:
                     raise
-                failed.add(step.of)
-                self.results.notes.append(f"{step.of[0]} was left out of {step.of[1]}: {error}".splitlines()[0])
+                self._leave_out(step.of, error)
             self.news()
+
+    def _leave_out(self, of: tuple[Side, str], error: BenchError) -> None:
+        if of[0] not in PEERS:
+            raise error
+        self._left_out.add(of)
+        self.results.notes.append(f"{of[0]} was left out of {of[1]}: {error}".splitlines()[0])
 
     def _steps(self) -> Iterator[Step]:
         works = [(load, self.ways.plain) for load in self.plan.loads()]
         works += [(load, self.ways.tls) for load in self.plan.tls_loads() if self.ways.tls]
         for load, ways in works:
             for way in ways:
-                yield self._step(f"warming up: {load.name}", way, partial(self._load, way, load, keep=False), load.name)
+                turns = PEERS_WARM_UP if way.side in PEERS else 1
+                warm_up = partial(self._load, [way], load, turns, keep=False)
+                yield self._step(f"warming up: {load.name}", way, warm_up, load.name)
         yield from self._rounds(works)
         # The storm last, for what it leaves in memory would count for the others.
         yield from self._crowds([way for way in self.ways.plain if way.pids])
@@ -100,8 +106,8 @@ class Bench:
         for number in range(plan.rounds):
             when = self._when(number)
             for load, ways in works:
-                for way in _in_turn(ways, number):
-                    yield self._step(f"{when}: {load.name}", way, partial(self._load, way, load), load.name)
+                text = f"{when}: {load.name} on each side"
+                yield Step(text, partial(self._load, _in_turn(ways, number), load, plan.turns))
             if Phase.LATENCY in plan.phases:
                 text = f"{when}: {plan.trips} round trips on each side"
                 yield Step(text, partial(self._latency, _in_turn(plain, number)))
@@ -136,35 +142,45 @@ class Bench:
     def _step(text: str, way: Way, do: Callable[[], Awaitable[None]], name: str) -> Step:
         return Step(f"{text}, {way.side}", do, (way.side, name))
 
-    async def _load(self, way: Way, load: Load, *, keep: bool = True) -> None:
-        """Write through a way and read again; each into topics of its own."""
-        amount = self.plan.megabytes * 10**6
-        if not keep:
-            amount = amount * PEERS_WARM_UP if way.side in PEERS else min(_WARM_UP_BYTES, amount)
-        async with self._some_topics(load.topics) as topics:
-            job = {
-                "topics": topics,
-                "partitions": PARTITIONS,
-                # One at least in each partition, and one that is counted.
-                "records": max(amount // load.size, len(topics) * PARTITIONS + 1),
-                "size": load.size,
+    async def _load(self, ways: Sequence[Way], load: Load, turns: int, *, keep: bool = True) -> None:
+        """Write through these ways and read again, in turns; each into topics of its own."""
+        records = max(self.plan.megabytes * 10**6 // self.plan.turns // load.size, 1)
+        # The clients connect with one more in each partition, and then have a turn that is not counted.
+        written = load.topics * PARTITIONS + (turns + 1) * records
+        writing, reading = {"turns": turns, "records": records}, {"turns": self.plan.passes, "records": written}
+        async with self._some_topics(load.topics * len(ways)) as names:
+            topics = {way: names[at :: len(ways)] for at, way in enumerate(ways)}
+            if load.produce is None:
+                # Something must be there to be consumed; written past all sides.
+                direct = Way(Side.DIRECT, ",".join(self.cluster.bootstrap))
+                await self._work("produce", load, {direct: names}, {**writing, "records": records * len(ways)})
+            for do, task, job in (("produce", load.produce, writing), ("consume", load.consume, reading)):
+                topics = {way: own for way, own in topics.items() if (way.side, load.name) not in self._left_out}
+                if task is None or not topics:
+                    continue
+                async with self._watching([*topics] if keep else [], task):
+                    done = await self._work(do, load, topics, job)
+                if keep:
+                    for side, work in done.items():
+                        self.results.work.setdefault((task, side), []).append(work)
+
+    async def _work(
+        self, do: str, load: Load, topics: Mapping[Way, list[str]], job: Mapping[str, int]
+    ) -> dict[Side, Work]:
+        """Let the clients work through these ways; return what it took, without the peers that could not."""
+        sides = {
+            way.side.value: {
                 "bootstrap": way.bootstrap,
+                "topics": own,
                 "pids": way.pids,
                 "ca": str(way.certificate) if way.certificate else None,
             }
-            if load.produce is None:
-                # Something must be there to be consumed; written past all sides.
-                direct = {"bootstrap": ",".join(self.cluster.bootstrap), "pids": (), "ca": None}
-                await self.clients.do(do="produce", **{**job, **direct})
-            for do, task in (("produce", load.produce), ("consume", load.consume)):
-                if task is None:
-                    continue
-                more = {"passes": self.plan.passes} if do == "consume" else {}
-                async with self._watching([way] if keep else [], task):
-                    found = await self.clients.do(do=do, **job, **more)
-                if keep:
-                    work = Work(found["seconds"], found["bytes"], found["cpu"])
-                    self.results.work.setdefault((task, way.side), []).append(work)
+            for way, own in topics.items()
+        }
+        found = await self.clients.do(do=do, sides=sides, partitions=PARTITIONS, size=load.size, **job)
+        for side, why in found["failed"].items():
+            self._leave_out((Side(side), load.name), BenchError(f"the clients could not do their work: {why}"))
+        return {Side(side): Work(*work) for side, work in found["done"].items()}
 
     async def _latency(self, ways: Sequence[Way]) -> None:
         job = {"topic": "latency", "trips": self.plan.trips, "size": PING_BYTES}

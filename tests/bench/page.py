@@ -95,16 +95,19 @@ their own, throughput ratios would be nearer to 1.
 
 - Three Apache Kafka brokers (KRaft, small heaps, as `appliance.lab` starts them), topics of {PARTITIONS} partitions,
   replication factor 3, `min.insync.replicas=2`. All traffic over the loopback, without TLS where nothing else is said.
-- Sides take turns within a round, each round begins with another one. A smaller round before the first warms all up;
-  peers get {PEERS_WARM_UP} rounds' worth, so that a JVM has compiled what it will run.
-- The clients are librdkafka (confluent-kafka), a fresh process for each measurement; where the number of connections
-  matters they are bare sockets.
+- Sides take turns within a round, one at a time; each round begins with another one. Before the first round each side
+  is warmed up by itself, a peer with the work of {PEERS_WARM_UP} turns, so that a JVM has compiled what it will run.
+- The clients are librdkafka (confluent-kafka), a fresh process for each measurement with a client for each side of it;
+  where the number of connections matters they are bare sockets.
 - The gateway is one process, `tidegate serve --to BROKERS --listen ADDRESS`, without policies or faults of the user's.
 {_lines(f"- {way.side} {way.version}: `{_command(way)}`." for way in ways if way.side in PEERS)}
-- **Produce**: {plan.megabytes} MB of {RECORD_BYTES}-byte records (or of 100,000, of 1,000,000 bytes), idempotent,
-  `acks=all`, `linger.ms=1`, `batch.size=131072`, no compression; the clock runs from connected to all acknowledged.
-  **Consume**: the same records from the start, {plan.passes} times; from connected to the last record. Each side of
-  each round has topics of its own, which are deleted behind it.
+- **Produce**: {plan.megabytes} MB a side and round of {RECORD_BYTES}-byte records (or of 100,000, of 1,000,000 bytes),
+  idempotent, `acks=all`, `linger.ms=1`, `batch.size=131072`, no compression. Sides take turns of
+  {plan.megabytes / plan.turns:g} MB, so that whatever disturbs disturbs all; each turn begins with another one. All are
+  connected before, and have had a turn that is not counted. The clock of a turn runs until all is acknowledged; a
+  side's time, CPU time and bytes in a round are the sums over its turns.
+  **Consume**: all that was written, from the start, {plan.passes} times, each a turn; until the last record.
+  Each side of each round has topics of its own, which are deleted behind it.
 - **TLS** is between client and proxy, to the brokers it is plain; direct is without TLS.
 - **Fixed rate**: {RATE:,} records of {RECORD_BYTES} bytes a second with the settings of produce, for
   {plan.paced_turns * plan.turn_seconds:g} s a side and round, in turns of {plan.turn_seconds:g} s; from the moment at

@@ -35,8 +35,10 @@ class Plan:
     """Round trips on each side in each round."""
     phases: frozenset[Phase]
     topics: int = 10
+    turns: int = 10
+    """In how many parts each side writes its megabytes, the others at theirs in between."""
     passes: int = 4
-    """How often what was written is read: reading is fast, and would be over before it can be measured."""
+    """How often each side reads what it has written, all of it in one turn."""
     paced_turns: int = 8
     turn_seconds: float = 0.5
     storm_clients: int = 1000
@@ -58,6 +60,7 @@ class Plan:
             megabytes=2,
             trips=50,
             topics=2,
+            turns=2,
             paced_turns=1,
             turn_seconds=0.2,
             storm_clients=20,

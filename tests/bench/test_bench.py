@@ -8,17 +8,23 @@ import ssl
 import struct
 import subprocess
 import sys
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 import trio
 import yaml
+from confluent_kafka import KafkaError, KafkaException
 
+from appliance.lab import ClusterPlan, LabPlan, open_lab
 from tests.bench.bare_relay import relay
 from tests.bench.bars import bars
 from tests.bench.certificates import make_certificates
+from tests.bench.clients import Clients
 from tests.bench.figures import (
     Crowd,
     Latency,
@@ -34,6 +40,8 @@ from tests.bench.figures import (
     above,
     percentile,
 )
+from tests.bench.load import Access, by_turns
+from tests.bench.measuring import Bench, Ways
 from tests.bench.page import Machine, text
 from tests.bench.peers import kafka_proxy_arguments, kroxylicious_configuration, parse_peer
 from tests.bench.plans import Plan
@@ -169,6 +177,100 @@ def test_bars_judge_against_the_peers_that_there_are(results: Results):
     assert found["RSS at many connections, of kroxylicious's"] == (0.25, True)
     assert found["reconnecting clients, p99, of kroxylicious's"] == (0.4, True)
     assert found["two workers of one, by the busiest one's CPU per GB"] == (1.625, True)
+
+
+class Recorder:
+    """Sides that note when it is whose turn; those that are named so fail, at once or in their second turn."""
+
+    def __init__(self) -> None:
+        self.seen: list[str] = []
+
+    def connect(self, at: Access) -> Callable[[], None]:
+        (name,) = at["topics"]
+        if name == "never":
+            raise OSError("is not there")
+
+        def turn() -> None:
+            self.seen.append(name)
+            if name == "breaks" and self.seen.count(name) == 2:
+                raise KafkaException(KafkaError(KafkaError._TIMED_OUT, "gave up"))
+
+        return turn
+
+
+def turns_of(*names: str, pids: Sequence[int] = ()) -> Mapping[str, Access]:
+    return {name: {"bootstrap": "", "topics": [name], "pids": list(pids), "ca": None} for name in names}
+
+
+def test_sides_take_turns_and_what_each_did_is_added_up():
+    recorder = Recorder()
+    found = by_turns(turns_of("a", "b", "c", pids=[os.getpid()]), 3, 1000, recorder.connect)
+    assert "".join(recorder.seen) == "bca" + "cab" + "abc" + "bca"
+    assert {side: (work.bytes, work.cpu > 0) for side, work in found["done"].items()} == dict.fromkeys(
+        "abc", (3000, True)
+    )
+    assert found["failed"] == {}
+    assert Work.sum([Work(1.0, 10, None), Work(2.0, 20, None)]) == Work(3.0, 30, None)
+    assert Work.sum([Work(1.0, 10, 0.5), Work(2.0, 20, 0.25)]) == Work(3.0, 30, 0.75)
+
+
+def test_side_that_fails_has_no_more_turns_and_the_others_have_theirs():
+    recorder = Recorder()
+    found = by_turns(turns_of("stays", "never", "breaks"), 3, 1000, recorder.connect)
+    assert {side: work.bytes for side, work in found["done"].items()} == {"stays": 3000}
+    assert found["failed"]["never"] == "is not there"
+    assert "gave up" in found["failed"]["breaks"]
+    assert Counter(recorder.seen) == {"stays": 4, "breaks": 2}
+
+
+class Answers(Clients):
+    """Clients for whom everything takes a second, but for what `unable` lists: (job's number, side)."""
+
+    def __init__(self, *unable: tuple[int, Side]) -> None:
+        self.unable = unable
+        self.jobs: list[tuple[str, list[str]]] = []
+
+    async def do(self, **job: Any) -> dict[str, Any]:
+        self.jobs.append((job["do"], list(job["sides"])))
+        failed = {side.value: "cannot" for number, side in self.unable if number == len(self.jobs)}
+        done = {side: Work(1.0, 100, None) for side in job["sides"] if side not in failed}
+        return {"done": done, "failed": failed}
+
+
+async def run_with(clients: Answers, directory: Path, *phases: Phase) -> Results:
+    ways = [Way(side, "", (1,)) for side in (Side.GATEWAY, Side.KAFKA_PROXY)]
+    plan = Plan(2, 2, 50, frozenset(phases)).quick()
+    async with open_lab(LabPlan((ClusterPlan("bench"),)), kind="embedded", directory=directory) as lab:
+        bench = Bench(plan, lab.clusters["bench"], Ways(ways), clients, lambda _: None, lambda: None)
+        await bench.run()
+    return bench.results
+
+
+async def test_peer_that_fails_is_left_out_of_that_load_and_nothing_else(tmp_path: Path):
+    # Two jobs each: our own warm-up, the peer's, and the round.
+    clients = Answers((5, Side.KAFKA_PROXY))
+    results = await run_with(clients, tmp_path, Phase.PRODUCE, Phase.CONSUME)
+    assert clients.jobs[4:] == [("produce", ["gateway", "kafka-proxy"]), ("consume", ["gateway"])]
+    assert set(results.work) == {(Task.PRODUCE, Side.GATEWAY), (Task.CONSUME, Side.GATEWAY)}
+    (note,) = results.notes
+    assert note == "kafka-proxy was left out of 1 KB records: the clients could not do their work: cannot"
+
+
+async def test_peer_that_fails_when_it_warms_up_has_no_rounds(tmp_path: Path):
+    clients = Answers((3, Side.KAFKA_PROXY))
+    await run_with(clients, tmp_path, Phase.PRODUCE, Phase.CONSUME)
+    assert clients.jobs[2:] == [("produce", ["kafka-proxy"]), ("produce", ["gateway"]), ("consume", ["gateway"])]
+
+
+async def test_own_side_that_fails_ends_the_run(tmp_path: Path):
+    with pytest.raises(BenchError, match="could not do their work: cannot"):
+        await run_with(Answers((5, Side.GATEWAY)), tmp_path, Phase.PRODUCE, Phase.CONSUME)
+
+
+async def test_what_is_only_read_is_written_past_all_sides(tmp_path: Path):
+    clients = Answers()
+    await run_with(clients, tmp_path, Phase.CONSUME)
+    assert clients.jobs[4:] == [("produce", ["direct"]), ("consume", ["gateway", "kafka-proxy"])]
 
 
 def test_percentile_and_words():
