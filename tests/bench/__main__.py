@@ -57,7 +57,10 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--rounds", type=_positive, default=5, help="of all sides, interleaved (5)")
     parser.add_argument(
-        "--megabytes", type=_positive, default=200, help="that each side writes and reads in a round (200)"
+        "--megabytes",
+        type=_positive,
+        default=200,
+        help="of small records that a side writes in a round, twice those of others (200)",
     )
     parser.add_argument("--trips", type=_positive, default=1000, help="round trips on each side in a round (1000)")
     parser.add_argument(

@@ -87,7 +87,8 @@ class Bench:
         works += [(load, self.ways.tls) for load in self.plan.tls_loads() if self.ways.tls]
         for load, ways in works:
             for way in ways:
-                turns = PEERS_WARM_UP if way.side in PEERS else 1
+                # For us the turn will do that nobody counts.
+                turns = PEERS_WARM_UP if way.side in PEERS else 0
                 warm_up = partial(self._load, [way], load, turns, keep=False)
                 yield self._step(f"warming up: {load.name}", way, warm_up, load.name)
         yield from self._rounds(works)
@@ -107,7 +108,7 @@ class Bench:
             when = self._when(number)
             for load, ways in works:
                 text = f"{when}: {load.name} on each side"
-                yield Step(text, partial(self._load, _in_turn(ways, number), load, plan.turns))
+                yield Step(text, partial(self._load, _in_turn(ways, number), load, load.turns))
             if Phase.LATENCY in plan.phases:
                 text = f"{when}: {plan.trips} round trips on each side"
                 yield Step(text, partial(self._latency, _in_turn(plain, number)))

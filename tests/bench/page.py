@@ -101,11 +101,11 @@ their own, throughput ratios would be nearer to 1.
   where the number of connections matters they are bare sockets.
 - The gateway is one process, `tidegate serve --to BROKERS --listen ADDRESS`, without policies or faults of the user's.
 {_lines(f"- {way.side} {way.version}: `{_command(way)}`." for way in ways if way.side in PEERS)}
-- **Produce**: {plan.megabytes} MB a side and round of {RECORD_BYTES}-byte records (or of 100,000, of 1,000,000 bytes),
-  idempotent, `acks=all`, `linger.ms=1`, `batch.size=131072`, no compression. Sides take turns of
-  {plan.megabytes / plan.turns:g} MB, so that whatever disturbs disturbs all; each turn begins with another one. All are
-  connected before, and have had a turn that is not counted. The clock of a turn runs until all is acknowledged; a
-  side's time, CPU time and bytes in a round are the sums over its turns.
+- **Produce**: {plan.megabytes} MB a side and round of {RECORD_BYTES}-byte records, half as much where they have
+  {plan.topics} topics, 100,000 or 1,000,000 bytes, or TLS; idempotent, `acks=all`, `linger.ms=1`, `batch.size=131072`,
+  no compression. Sides take turns of {plan.megabytes / plan.turns:g} MB, so that whatever disturbs disturbs all; each
+  turn begins with another one. All are connected before, and have had a turn that is not counted. The clock of a turn
+  runs until all is acknowledged; a side's time, CPU time and bytes in a round are the sums over its turns.
   **Consume**: all that was written, from the start, {plan.passes} times, each a turn; until the last record.
   Each side of each round has topics of its own, which are deleted behind it.
 - **TLS** is between client and proxy, to the brokers it is plain; direct is without TLS.

@@ -20,6 +20,7 @@ class Load(NamedTuple):
     name: str
     topics: int
     size: int
+    turns: int
     produce: Task | None
     consume: Task | None
 
@@ -30,13 +31,15 @@ class Plan:
 
     rounds: int
     megabytes: int
-    """Record values that each side writes and reads in each round and load, 10**6 bytes."""
+    """Record values that each side writes and reads in each round of small records, 10**6 bytes; half of it in
+    the other loads, of which no bar speaks.
+    """
     trips: int
     """Round trips on each side in each round."""
     phases: frozenset[Phase]
     topics: int = 10
     turns: int = 10
-    """In how many parts each side writes its megabytes, the others at theirs in between."""
+    """In how many parts each side writes its megabytes, the others theirs in between."""
     passes: int = 4
     """How often each side reads what it has written, all of it in one turn."""
     paced_turns: int = 8
@@ -75,20 +78,22 @@ class Plan:
     def loads(self) -> list[Load]:
         """Return what is written and read without TLS."""
         wanted: list[Load] = []
+        half = self.turns // 2
         produce, consume = Phase.PRODUCE in self.phases, Phase.CONSUME in self.phases
         if produce or consume:
             tasks = (Task.PRODUCE if produce else None, Task.CONSUME if consume else None)
-            wanted.append(Load("1 KB records", 1, RECORD_BYTES, *tasks))
+            wanted.append(Load("1 KB records", 1, RECORD_BYTES, self.turns, *tasks))
         if Phase.TEN_TOPICS in self.phases:
             name = f"1 KB records in {self.topics} topics"
-            wanted.append(Load(name, self.topics, RECORD_BYTES, Task.PRODUCE_TEN, Task.CONSUME_TEN))
+            wanted.append(Load(name, self.topics, RECORD_BYTES, half, Task.PRODUCE_TEN, Task.CONSUME_TEN))
         if Phase.LARGE in self.phases:
-            wanted.append(Load("100 KB records", 1, 100_000, Task.PRODUCE_100K, Task.CONSUME_100K))
-            wanted.append(Load("1 MB records", 1, 1_000_000, Task.PRODUCE_1M, Task.CONSUME_1M))
+            wanted.append(Load("100 KB records", 1, 100_000, half, Task.PRODUCE_100K, Task.CONSUME_100K))
+            wanted.append(Load("1 MB records", 1, 1_000_000, half, Task.PRODUCE_1M, Task.CONSUME_1M))
         return wanted
 
     def tls_loads(self) -> list[Load]:
         """Return what is written and read with TLS between client and proxy."""
         if Phase.TLS not in self.phases:
             return []
-        return [Load("1 KB records over TLS", 1, RECORD_BYTES, Task.PRODUCE_TLS, Task.CONSUME_TLS)]
+        half = self.turns // 2
+        return [Load("1 KB records over TLS", 1, RECORD_BYTES, half, Task.PRODUCE_TLS, Task.CONSUME_TLS)]
