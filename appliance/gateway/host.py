@@ -87,7 +87,8 @@ class Host:
             with session.scope:
                 self._shares.of(session.door).admission.enter(session.door.spec.limits, session.address)
                 session.counted = True
-                await self._reception.receive(session, doors)
+                with self._reactor.attentive():
+                    await self._reception.receive(session, doors)
                 self.tallies.accepted(session.door)
                 await self._connect_and_pump(session)
             outage = self._outage(session)
@@ -114,15 +115,16 @@ class Host:
         session.sock.close()
 
     async def _connect_and_pump(self, session: Session) -> None:
-        await self._wait_as_a_newcomer(session)
-        route = self._route(session)
-        if route is None:
-            return
-        session.target = route.target
-        if route.outage is not None:
-            session.end("outage")
-            return
-        knowledge = await self._discovery.for_clients(route)
+        with self._reactor.attentive():
+            await self._wait_as_a_newcomer(session)
+            route = self._route(session)
+            if route is None:
+                return
+            session.target = route.target
+            if route.outage is not None:
+                session.end("outage")
+                return
+            knowledge = await self._discovery.for_clients(route)
         self._open_doors()
         await self._pump(session, route, knowledge)
 

@@ -141,7 +141,8 @@ class Pair:
     async def _connect(self) -> None:
         """Open the upstream connection, and keep it logged in."""
         try:
-            dialled = await self._dial()
+            with self._reactor.attentive():
+                dialled = await self._dial()
             self._connected(dialled.channel)
             if dialled.session_lifetime is not None:
                 await self._stay(self, dialled)
@@ -335,7 +336,8 @@ class Pair:
         """Let the side's pump go on when the wait is over."""
 
         async def wait_and_go_on() -> None:
-            await wait(*arguments)  # type: ignore[misc]
+            with self._reactor.attentive():
+                await wait(*arguments)  # type: ignore[misc]
             self._guarded(side.pump.go_on)
 
         self._nursery.start_soon(wait_and_go_on)

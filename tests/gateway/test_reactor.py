@@ -127,3 +127,29 @@ async def test_a_handler_that_another_one_ended_is_not_called_any_more(reactor: 
     for here, there in pairs:
         here.close()
         there.close()
+
+
+async def test_trio_gets_more_turns_while_a_connection_waits_for_it(reactor: Reactor, ends: tuple[socket.socket, ...]):
+    rounds, begun = 0, trio.Event()
+
+    def ready(_: int) -> None:
+        nonlocal rounds
+        rounds += 1
+        begun.set()
+
+    async def rounds_a_turn() -> float:
+        for _ in range(5):  # a turn that has begun may still be a long one
+            await trio.lowlevel.checkpoint()
+        before = rounds
+        for _ in range(20):
+            await trio.lowlevel.checkpoint()
+        return (rounds - before) / 20
+
+    reactor.watch(ends[0].fileno(), WRITE, ready)  # writable for ever, and nobody writes
+    with trio.fail_after(PATIENCE):
+        await begun.wait()
+        alone = await rounds_a_turn()
+        with reactor.attentive():
+            attended = await rounds_a_turn()
+    assert attended < alone
+    reactor.forget(ends[0].fileno())
