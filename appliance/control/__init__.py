@@ -5,8 +5,9 @@ resources and what they must satisfy together, `statedir` what survives a restar
 
 `switchovers` are all switchovers of the gateway, `switchover` is the record of one, `conductor` carries it out by the
 table in `steps`, and `preflight` (with `drift` and `plan`), `replication` and `positions` are what the steps ask of the
-clusters. `failover_watch` carries out FailoverPolicies: `canary` tries a cluster, `health` and `failover` decide, both
-pure, and `catching_up` knows since when a successor has everything.
+clusters; `ways_back` is what one switch leaves behind for the next. `failover_watch` carries out FailoverPolicies:
+`canary` tries a cluster, `health` and `failover` decide, both pure, and `catching_up` knows since when a successor has
+everything.
 
 An `edition` is plain data. Where the traffic is, `snapshots` makes of it what the data path reads, with the faults that
 `armoury` keeps alive: in this process (`one_process`) or in several.

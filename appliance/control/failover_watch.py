@@ -25,6 +25,7 @@ from appliance.control.references import canary_topics, members
 from appliance.control.replication import gauge_for
 from appliance.control.snapshots import target_of
 from appliance.control.switchover import Clocks, Switchover
+from appliance.policies.positions.way_back import WayBack
 from appliance.resources.failover_policy import FailoverPolicy
 
 LAG_EVERY = 5.0
@@ -44,6 +45,9 @@ class Surroundings(Protocol):
 
     def outage_of(self, cluster: str) -> str | None:
         """Return the fault that makes a cluster unreachable now; canaries feel it as clients do."""
+
+    def way_back(self, source: str, target: str) -> WayBack | None:
+        """Return where logs ended when all that `source` serves was switched to it from `target`; None: not known."""
 
     def all_switchovers(self) -> Iterable[Switchover]:
         """Return the switchovers that are known."""
@@ -73,6 +77,8 @@ class Watch:
         self._clocks = clocks
         self._was_healthy = False
         self._catching_up: dict[str, CatchingUp] = {}
+        self._ways_back: dict[str, WayBack | None] = {}
+        """Successor -> what its gauge knows of the last switch."""
 
     async def run(self) -> None:
         """Watch until cancelled."""
@@ -130,7 +136,8 @@ class Watch:
             for each in catalogue.virtual_clusters.values()
             if {source, cluster} <= set(members(each))
         }
-        gauge = gauge_for(ways.pop(), cluster) if len(ways) == 1 else None
+        way_back = self._around.way_back(source, cluster)
+        gauge = gauge_for(ways.pop(), cluster, way_back) if len(ways) == 1 else None
         if gauge is None or not {source, cluster} <= clusters.keys():
             self._catching_up.pop(cluster, None)
             return None
@@ -138,6 +145,9 @@ class Watch:
         without = canary_topics(catalogue)
         if found is None or (found.source, found.target, found.without) != (*ends, without):
             found = self._catching_up[cluster] = CatchingUp(self._data_path, *ends, gauge, without)
+        elif self._ways_back[cluster] != way_back:
+            found.gauge = gauge
+        self._ways_back[cluster] = way_back
         return found
 
     def _caught_up_at(self, cluster: str) -> float | None:

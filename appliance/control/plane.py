@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Literal
 
 import trio
@@ -26,10 +27,12 @@ from appliance.control.statedir import Kept, StateDir, restore, with_change
 from appliance.control.switchover import Clocks, Switchover
 from appliance.control.switchovers import Switchovers
 from appliance.control.topic_ids import Seen, TopicIdMemory
+from appliance.control.ways_back import common
 from appliance.exchange.route import Target
 from appliance.policies.connect.fence import OPEN, Fence
 from appliance.policies.positions.hold_fetch import Held
 from appliance.policies.positions.offset_maps import NO_MAPS, PositionMaps
+from appliance.policies.positions.way_back import WayBack
 from appliance.resources.fault import Fault
 from appliance.resources.virtual_cluster import VirtualCluster
 
@@ -192,7 +195,15 @@ class ControlPlane:
         """See Holder of the switchovers."""
         spec = self._virtual_cluster(virtual_cluster).spec
         seen = self._topic_ids.seen.get(source, NO_TOPIC_IDS)
-        return PositionTaking(spec, self._maps(virtual_cluster), source, target, self._follower, seen)
+        maps, beside = self._maps(virtual_cluster), partial(self._ways_back, target)
+        return PositionTaking(spec, maps, source, target, self._follower, seen, beside)
+
+    def way_back(self, source: str, target: str) -> WayBack | None:
+        """Return where logs ended when all that `source` serves was switched to it from `target`; None: not known."""
+        return common(source, target, self._ways_back(source))
+
+    def _ways_back(self, serving: str) -> list[WayBack | None]:
+        return [self._maps(each).way_back for each in self.catalogue.virtual_clusters if self.serving(each) == serving]
 
     def set_fences(self, virtual_clusters: Iterable[str], fence: Fence) -> int:
         """See Holder of the switchovers."""

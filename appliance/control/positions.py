@@ -3,13 +3,13 @@
 `capture` is called once the source is drained and before the target serves. It asks both clusters where their logs
 begin and end, reads MirrorMaker's syncs to their end, and makes of the maps from before those from now on: the
 target's offsets as clients are to see them. A source that is lost is not asked; then what was read of its syncs before
-has to do (`Follower` reads on while nothing happens).
+has to do (`Follower` reads on while nothing happens). Where the logs end is written down for the way back.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
@@ -20,10 +20,12 @@ from appliance.control.datapath import ClusterView, DataPath, Partition
 from appliance.control.offset_mapping import Logs, joined_with_own, mirror_map
 from appliance.control.offset_syncs import SyncHistory
 from appliance.control.replication import Topics, replicated
+from appliance.control.ways_back import common, taken
 from appliance.exchange.route import Target
 from appliance.gateway.errors import ClusterUnreachable
 from appliance.policies.positions.offset_map import UNKNOWN, OffsetMap, Segment
 from appliance.policies.positions.offset_maps import PositionMaps, TopicId
+from appliance.policies.positions.way_back import WayBack
 from appliance.resources.consumer_switching import timestamp_of
 from appliance.resources.virtual_cluster import VirtualClusterSpec
 
@@ -52,11 +54,13 @@ async def capture(
     sides: Sides,
     history: SyncHistory,
     topic_ids: Mapping[str, bytes] = NO_TOPIC_IDS,
+    beside: Sequence[WayBack | None] = (),
 ) -> PositionMaps:
     """Return the maps from the switch on. Raises ClusterUnreachable.
 
     `history` has the syncs from source to target; it is read on where the source can be asked. `topic_ids` are the
-    source's as they were last seen, for where it cannot.
+    source's as they were last seen, for where it cannot. `beside`: what other virtual clusters, which the target serves
+    already, know of the way back; they have written to it.
     """
     topics = replicated(await sides.target_view.topics())
     maps = before
@@ -67,7 +71,23 @@ async def capture(
             maps = maps.with_cluster(sides.target, before.of(sides.source))  # the same log: what was so stays so
         else:
             maps = await _mapped(maps, sides, history, topics)
+    maps = replace(maps, way_back=await _way_back(spec, sides, topics, history, topic_ids, beside))
     return maps.with_beginnings(await _beginnings(spec.positions, sides.target_view, topics))
+
+
+async def _way_back(
+    spec: VirtualClusterSpec,
+    sides: Sides,
+    topics: Topics,
+    history: SyncHistory,
+    topic_ids: Mapping[str, bytes],
+    beside: Sequence[WayBack | None],
+) -> WayBack | None:
+    if spec.replication_between(sides.source, sides.target) != "mirrormaker":
+        return None
+    names = sides.source, sides.target
+    own = await taken(names, sides.source_view, sides.target_view, topics, history, topic_ids)
+    return common(sides.target, sides.source, [own, *beside])
 
 
 async def _mapped(before: PositionMaps, sides: Sides, history: SyncHistory, topics: Topics) -> PositionMaps:
@@ -128,12 +148,14 @@ class PositionTaking:
     follower: Follower
     topic_ids: Mapping[str, bytes]
     """The source's, as they were last seen."""
+    beside: Callable[[], Sequence[WayBack | None]] = tuple
+    """Asked when positions are taken: what others, which the target serves then, know of the way back."""
 
     async def take(self, source: ClusterView | None, target: ClusterView) -> PositionMaps:
         """Return the maps from the switch on; `source` None: it is lost. Raises ClusterUnreachable."""
         sides = Sides(self.source, self.target, source, target)
         history = self.follower.history(self.source, self.target)
-        return await capture(self.spec, self.before, sides, history, self.topic_ids)
+        return await capture(self.spec, self.before, sides, history, self.topic_ids, self.beside())
 
     async def remarks(self, source: ClusterView | None, target: ClusterView) -> list[str]:
         """Say how groups and offsets would come over if the switch were made now. Raises ClusterUnreachable."""

@@ -13,6 +13,9 @@ compacted away still seems to lag for good. Markers on the target (MirrorMaker i
 further than it is, unless every record has a pair (`offset.lag.max=0`) or the markers outnumber the records: declare
 such replication as `none`.
 
+A mirror that was turned round says nothing of a partition in which nothing was written since. What stood there at the
+switch came from what is now the target, so that it has that (`policies.positions.way_back`).
+
 `byte-preserving` (cluster links, KIP-1279): batch for batch the same log, so the end offsets alone tell.
 
 The arithmetic is pure; the gauges ask the clusters for what it needs.
@@ -26,6 +29,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 from appliance.control.datapath import ClusterView, Partition
+from appliance.policies.positions.way_back import LogEnds, WayBack
 from appliance.resources.virtual_cluster import Replication
 
 Topics = Mapping[str, tuple[int, ...]]
@@ -89,13 +93,19 @@ NO_SYNC = "no offset sync yet"
 AHEAD = "the target has records that are not from the source"
 
 
-def lag_by_sync(source: Span, target_end: int, sync: OffsetSync | None) -> tuple[int, str]:
+def lag_by_sync(
+    source: Span, target_end: int, sync: OffsetSync | None, at_switch: LogEnds | None = None
+) -> tuple[int, str]:
     """Return the lag, and why it is not known if it is not: it is then the most that it can be.
+
+    `at_switch`: where the logs ended when the target was left for the source; what the source had then came from there.
 
     A sync from beyond either log's end is from an earlier life of the topic and tells nothing. A target that grew more
     than the source has other writers too; how many of its records are the source's cannot be told.
     """
     if source.end == source.start:
+        return 0, ""
+    if sync is None and at_switch is not None and source.end <= at_switch.source:
         return 0, ""
     if sync is None or sync.upstream > source.end or sync.downstream > target_end:
         return source.end - source.start, NO_SYNC
@@ -141,6 +151,30 @@ class Ends:
         return cls(await source.start_offsets(topics), await source.end_offsets(topics))
 
 
+async def standing(
+    way: WayBack | None,
+    clusters: tuple[ClusterView, ClusterView],
+    ends: tuple[Mapping[Partition, int], Mapping[Partition, int]],
+    topics: Topics,
+) -> Mapping[Partition, LogEnds]:
+    """Return what of a way back holds still: topics are the same ones, and no log ends before where it ended then.
+
+    Source and target come in this order, with the ends of their logs. Raises ClusterUnreachable.
+    """
+    if way is None:
+        return {}
+    ids = [await each.topic_ids() for each in clusters]
+    return {
+        (name, each): its.partitions[each]
+        for name, its in way.topics.items()
+        if (ids[0].get(name), ids[1].get(name)) == (its.source_id, its.target_id)
+        for each in topics.get(name, ())
+        if each in its.partitions
+        and ends[0][name, each] >= its.partitions[each].source
+        and ends[1][name, each] >= its.partitions[each].target
+    }
+
+
 class Gauge(Protocol):
     """Measures one switchover's replication lag, again and again."""
 
@@ -183,6 +217,8 @@ class MirrorMakerGauge:
     time."""
 
     target_alias: str
+    way_back: WayBack | None = None
+    """What is known where it measures the way back of the last switch."""
     _syncs: dict[Partition, OffsetSync] = field(default_factory=dict)
     _read_to: int = 0
     _data_ends: dict[Partition, tuple[int, int]] = field(default_factory=dict)
@@ -198,13 +234,16 @@ class MirrorMakerGauge:
         target_end = await target.end_offsets(topics)
         await self._read_syncs(source)
         end_now = await source.end_offsets(topics)  # after the target's: what is there has been here
+        at_switch = await standing(self.way_back, (source, target), (ends.end, target_end), topics)
+        self._forget_before(at_switch)
         lags = []
         for each in _partitions(topics):
             span = Span(ends.start[each], ends.end[each], end_now[each])
-            lag, unknown = lag_by_sync(span, target_end[each], self._syncs.get(each))
+            known = target_end[each], self._syncs.get(each), at_switch.get(each)
+            lag, unknown = lag_by_sync(span, *known)
             if lag:
                 span = span._replace(end=await self._data_end(source, each, span))
-                lag, unknown = lag_by_sync(span, target_end[each], self._syncs.get(each))
+                lag, unknown = lag_by_sync(span, *known)
             lags.append(Lag(*each, lag, unknown))
         return lags
 
@@ -221,6 +260,13 @@ class MirrorMakerGauge:
     def missing(self, source_topics: Topics) -> str | None:
         """See Gauge."""
         return None if self.topic in source_topics else self.topic
+
+    def _forget_before(self, at_switch: Mapping[Partition, LogEnds]) -> None:
+        """Forget syncs of a mirror that ran this way before the switch: both logs have grown otherwise since."""
+        for each, ends in at_switch.items():
+            sync = self._syncs.get(each)
+            if sync is not None and sync.downstream < ends.target:
+                del self._syncs[each]
 
     async def _data_end(self, source: ClusterView, partition: Partition, span: Span) -> int:
         asked = self._data_ends.get(partition)
@@ -244,11 +290,11 @@ class MirrorMakerGauge:
                 self._syncs[partition] = sync
 
 
-def gauge_for(replication: Replication, target: str) -> Gauge | None:
+def gauge_for(replication: Replication, target: str, way_back: WayBack | None = None) -> Gauge | None:
     """Return how the lag of a cluster behind another is measured; None where it is not."""
     match replication:
         case "mirrormaker":
-            return MirrorMakerGauge(target)
+            return MirrorMakerGauge(target, way_back)
         case "byte-preserving":
             return BytePreservingGauge()
         case _:

@@ -6,7 +6,7 @@ Rules, for the user's documentation:
    again at the next start. When the file has been edited since, the file is newer: it wins and the change is
    forgotten;
  - the cluster that serves a virtual cluster, once switched, is kept here and wins over `spec.cluster`; so are how
-   often it was switched, and the maps between its clusters' offsets and topic ids;
+   often it was switched, the maps between its clusters' offsets and topic ids, and where logs ended at the last switch;
  - the topic ids of clusters that can be switched away from are kept here for the day when they are lost;
  - switchovers are kept here, the one under way and the last ones that are over; each state before it takes effect;
  - faults are never kept.
@@ -29,7 +29,8 @@ from appliance.control.edition import PlainMaps
 from appliance.control.errors import StateError
 from appliance.control.references import members, problems
 from appliance.control.switchover import KeptSwitchover
-from appliance.policies.positions.offset_maps import PositionMaps, read_topic_id
+from appliance.policies.positions.offset_maps import PositionMaps
+from appliance.policies.positions.way_back import read_topic_id
 
 FILE = "state.json"
 SWITCHOVERS_KEPT = 50

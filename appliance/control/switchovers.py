@@ -22,6 +22,7 @@ from appliance.control.statedir import SWITCHOVERS_KEPT, Kept
 from appliance.control.switchover import AT_RESTART, Clocks, KeptSwitchover, Order, Switchover
 from appliance.policies.connect.fence import OPEN, Fence
 from appliance.policies.positions.offset_maps import NO_MAPS, PositionMaps
+from appliance.policies.positions.way_back import WayBack
 from appliance.resources.virtual_cluster import VirtualCluster
 
 log = logging.getLogger("tidegate.control")
@@ -37,6 +38,9 @@ class Holder(Protocol):
 
     def position_taking(self, virtual_cluster: str, source: str, target: str) -> PositionTaking:
         """Return what takes the positions of a virtual cluster along."""
+
+    def way_back(self, source: str, target: str) -> WayBack | None:
+        """Return where logs ended when all that `source` serves was switched to it from `target`; None: not known."""
 
     def set_fences(self, virtual_clusters: Iterable[str], fence: Fence) -> int:
         """Publish an edition with this fence; return its version."""
@@ -282,7 +286,7 @@ class Switchovers:
                 f"{names} say different things of how {order.source} is replicated to {order.target}",
                 [f"spec.replication: expected the same, found {', '.join(sorted(ways))}"],
             )
-        gauge = gauge_for(ways.pop(), order.target)
+        gauge = gauge_for(ways.pop(), order.target, self._holder.way_back(order.source, order.target))
         if gauge is None:
             raise UnfitError(
                 f"the lag of {names} cannot be measured: its replication is none",

@@ -10,6 +10,7 @@ from appliance.control.edition import Edition, FaultInForce, Standing
 from appliance.policies.connect.fence import Fence, FenceState
 from appliance.policies.positions.offset_map import shifted
 from appliance.policies.positions.offset_maps import PositionMaps, TopicId
+from appliance.policies.positions.way_back import LogEnds, TopicEnds, WayBack
 from appliance.resources.cluster import Cluster
 from appliance.resources.fault import FaultSpec
 from appliance.resources.listener import Listener
@@ -60,14 +61,20 @@ FENCES = st.builds(
     Fence, state=st.sampled_from(get_args(FenceState)), transactions=st.frozensets(st.text(max_size=20), max_size=3)
 )
 MAPS = st.dictionaries(st.tuples(NAMES, st.integers(0, 9)), st.builds(shifted, st.integers(-99, 99)), max_size=3)
+OFFSETS = st.integers(0, 2**62)
+ENDS = st.dictionaries(st.integers(0, 9), st.builds(LogEnds, OFFSETS, OFFSETS), max_size=2)
+WAYS_BACK = st.builds(
+    WayBack, NAMES, NAMES, st.dictionaries(NAMES, st.builds(TopicEnds, TOPIC_IDS, TOPIC_IDS, ENDS), max_size=2)
+)
 STANDINGS = st.builds(
     Standing,
     serving=NAMES,
     fence=FENCES,
     switches=st.integers(0, 9),
     maps=st.builds(
-        lambda maps, cluster, ids: PositionMaps(maps).with_topic_ids(cluster, ids),
+        lambda maps, way_back, cluster, ids: PositionMaps(maps, way_back=way_back).with_topic_ids(cluster, ids),
         st.dictionaries(NAMES, MAPS, max_size=2),
+        st.none() | WAYS_BACK,
         NAMES,
         st.dictionaries(NAMES, st.builds(TopicId, TOPIC_IDS, TOPIC_IDS), max_size=2),
     ),

@@ -172,6 +172,23 @@ async def test_a_canarys_topic_is_not_waited_for(world: World, autojump_clock: M
         assert switchover.plan.topics == 1
 
 
+async def test_on_the_way_back_what_was_not_written_to_since_the_switch_is_not_missing(
+    world: World, autojump_clock: MockClock
+):
+    for name, its in world.clusters.items():
+        its.ids = {"payments": name.encode().rjust(16)}
+    backwards = WATCHED.replace("{cluster: primary, to: [standby]", "{cluster: standby, to: [primary]")
+    async with running_plane(world, backwards, **moving_clocks()) as plane:
+        watch = watch_of(plane)
+        await trio.sleep(10)
+        assert watch.lacks("primary") == "payments/0: no offset sync yet (up to 4 to replicate)"
+        switchover = plane.start_switchover("orders", "standby")
+        await until(lambda: switchover.over)
+        await trio.sleep(10)
+        assert watch.lacks("primary") == ""
+        assert watch.exposure("primary") is not None
+
+
 async def test_a_policy_follows_its_declaration(world: World, autojump_clock: MockClock):
     async with running_plane(world, ORDERS, **moving_clocks()) as plane:
         assert plane.failover.watch("region") is None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from appliance.control.replication import (
@@ -20,6 +22,7 @@ from appliance.control.replication import (
     read_sync,
     replicated,
 )
+from appliance.policies.positions.way_back import LogEnds, TopicEnds, WayBack
 from tests.control.world import MemoryCluster, sync_record
 
 
@@ -43,6 +46,22 @@ from tests.control.world import MemoryCluster, sync_record
 )
 def test_lag_by_sync(span: tuple[int, int, int], target_end: int, sync: OffsetSync | None, lag: tuple[int, str]):
     assert lag_by_sync(Span(*span), target_end, sync) == lag
+
+
+@pytest.mark.parametrize(
+    ("span", "sync", "lag"),
+    [
+        ((0, 10, 10), None, (0, "")),  # nothing since the switch
+        ((0, 9, 12), None, (0, "")),
+        ((0, 11, 11), None, (11, NO_SYNC)),  # a record since, and the mirror has said nothing
+        ((0, 14, 14), OffsetSync(10, 110), (0, "")),  # a mirror that says something is believed
+        ((0, 14, 14), OffsetSync(10, 112), (2, "")),
+    ],
+)
+def test_what_stood_there_at_the_switch_is_on_both_sides(
+    span: tuple[int, int, int], sync: OffsetSync | None, lag: tuple[int, str]
+):
+    assert lag_by_sync(Span(*span), 114, sync, LogEnds(source=10, target=110)) == lag
 
 
 def test_lag_by_end():
@@ -98,6 +117,68 @@ async def test_mirrormaker_gauge_reads_on_where_it_stopped():
     target.logs["a", 1] = (0, 5)
     source.logs["a", 0] = (0, 99)  # beyond what stood there when the fence came down
     assert lagging(await gauge.measure(ends, source, target, topics)) == []
+
+
+def way_back(**changes: Any) -> WayBack:
+    """From standby to primary; topic a has ended at 10 and 110."""
+    its = TopicEnds(b"a on standby....", b"a on primary....", {0: LogEnds(10, 110)})
+    return WayBack("standby", "primary", {"a": its._replace(**changes)})
+
+
+def standby_and_primary() -> tuple[MemoryCluster, MemoryCluster]:
+    return (
+        MemoryCluster("standby", {("a", 0): (0, 10)}, ids={"a": b"a on standby...."}),
+        MemoryCluster("primary", {("a", 0): (30, 110)}, ids={"a": b"a on primary...."}),
+    )
+
+
+async def lag_of(source: MemoryCluster, target: MemoryCluster, way: WayBack | None) -> list[Lag]:
+    ends = await Ends.of(source, {"a": (0,)})
+    return lagging(await MirrorMakerGauge("primary", way).measure(ends, source, target, {"a": (0,)}))
+
+
+UNKNOWN = [Lag("a", 0, 10, unknown=NO_SYNC)]
+
+
+async def test_on_the_way_back_a_partition_without_a_record_since_lags_nowhere():
+    standby, primary = standby_and_primary()
+    assert await lag_of(standby, primary, None) == UNKNOWN
+    assert await lag_of(standby, primary, way_back()) == []
+
+
+async def test_markers_since_the_switch_are_no_records():
+    standby, primary = standby_and_primary()
+    standby.logs["a", 0], standby.markers["a", 0] = (0, 13), 3
+    assert await lag_of(standby, primary, way_back()) == []
+    standby.markers["a", 0] = 2
+    assert await lag_of(standby, primary, way_back()) == [Lag("a", 0, 11, unknown=NO_SYNC)]
+
+
+@pytest.mark.parametrize(
+    "way",
+    [
+        way_back(source_id=b"another........."),
+        way_back(target_id=b"another........."),
+        way_back(partitions={1: LogEnds(10, 110)}),
+        way_back(partitions={0: LogEnds(11, 110)}),  # the source has less than it had
+        way_back(partitions={0: LogEnds(10, 111)}),  # the target has
+        WayBack("standby", "primary", {}),
+    ],
+)
+async def test_what_does_not_stand_as_it_stood_at_the_switch_is_not_known(way: WayBack):
+    assert await lag_of(*standby_and_primary(), way) == UNKNOWN
+
+
+async def test_syncs_of_a_mirror_from_before_the_switch_tell_nothing():
+    standby, primary = standby_and_primary()
+    standby.add_sync("primary", "a", 0, 2, 104)  # it served before; the primary has written five markers since
+    assert await lag_of(standby, primary, way_back()) == []
+    standby.logs["a", 0] = (0, 12)
+    assert await lag_of(standby, primary, way_back()) == [Lag("a", 0, 12, unknown=NO_SYNC)]
+    standby.add_sync("primary", "a", 0, 10, 110)
+    assert await lag_of(standby, primary, way_back()) == [Lag("a", 0, 2)]
+    primary.logs["a", 0] = (30, 112)
+    assert await lag_of(standby, primary, way_back()) == []
 
 
 async def test_byte_preserving_gauge_compares_ends():

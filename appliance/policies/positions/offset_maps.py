@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, NamedTuple
-from uuid import UUID
 
 from appliance.policies.positions.offset_map import IDENTITY, OffsetMap
+from appliance.policies.positions.way_back import WayBack, read_topic_id
 
 Partition = tuple[str, int]
 """Topic and number."""
@@ -41,6 +41,8 @@ class PositionMaps:
     """Where groups without offsets begin on the cluster that serves, in its own offsets (`spec.positions`)."""
     topic_ids: Mapping[str, TopicIdsByName] = field(default_factory=lambda: _NO_IDS)
     """Cluster -> topic -> its ids."""
+    way_back: WayBack | None = None
+    """Where logs ended at the last switch; None: it is not known."""
 
     def of(self, cluster: str) -> Maps:
         """Return the maps of one cluster."""
@@ -80,7 +82,8 @@ class PositionMaps:
             cluster: {topic: [each.own.hex(), each.known.hex()] for topic, each in sorted(ids.items())}
             for cluster, ids in sorted(self.topic_ids.items())
         }
-        return {"clusters": clusters, "beginnings": beginnings, "topic_ids": topic_ids}
+        way_back = None if self.way_back is None else self.way_back.as_json()
+        return {"clusters": clusters, "beginnings": beginnings, "topic_ids": topic_ids, "way_back": way_back}
 
     @classmethod
     def of_json(cls, data: Any) -> PositionMaps:
@@ -99,17 +102,11 @@ class PositionMaps:
             for cluster, ids in data.get("topic_ids", {}).items():
                 by_name = {topic: TopicId(*map(read_topic_id, its)) for topic, its in ids.items()}
                 made = made.with_topic_ids(cluster, by_name)
+            if data.get("way_back") is not None:
+                made = replace(made, way_back=WayBack.of_json(data["way_back"]))
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"expected offset maps, found {error!r}") from error
         return made
-
-
-def read_topic_id(said: object) -> bytes:
-    """Return the 16 bytes of a topic id in hexadecimal. Raises ValueError for anything else."""
-    try:
-        return UUID(hex=str(said)).bytes
-    except ValueError as error:
-        raise ValueError(f"expected a topic id of 32 hexadecimal digits, found {said!r}") from error
 
 
 NO_MAPS = PositionMaps()
