@@ -41,8 +41,11 @@ class Logs:
 def mirror_map(syncs: Sequence[OffsetSync], logs: Logs, *, settled: int | None = None) -> OffsetMap:
     """Return the target's map to the source's offsets.
 
-    `settled`: offsets of the target below are mapped already, as it has served before; the map begins there.
+    `settled`: offsets of the target below are mapped already, as it has served before; the map begins there. Where all
+    syncs are from before, they tell nothing of what came since.
     """
+    if settled is not None and logs.source_end is not None and syncs and syncs[-1].downstream < settled:
+        syncs = ()
     start = logs.target_start if settled is None else max(settled, logs.target_start)
     usable = _usable(syncs, logs)
     segments = _between(usable)

@@ -19,7 +19,7 @@ from appliance.control.checkpoints import CheckpointHistory, in_words
 from appliance.control.datapath import ClusterView, DataPath, Partition
 from appliance.control.offset_mapping import Logs, joined_with_own, mirror_map
 from appliance.control.offset_syncs import SyncHistory
-from appliance.control.replication import Topics, replicated
+from appliance.control.replication import Topics, replicated, standing
 from appliance.control.ways_back import common, taken
 from appliance.exchange.route import Target
 from appliance.gateway.errors import ClusterUnreachable
@@ -101,16 +101,45 @@ async def _mapped(before: PositionMaps, sides: Sides, history: SyncHistory, topi
         source_end = await sides.source_view.end_offsets(topics)
     target_start = await sides.target_view.start_offsets(topics)
     target_end = await sides.target_view.end_offsets(topics)
+    idle = await _idle(before.way_back, sides, history, (source_end, target_end), topics)
     of_source, of_target = dict(before.of(sides.source)), dict(before.of(sides.target))
     for each in _partitions(topics):
         logs = Logs(source_start.get(each), source_end.get(each), target_start[each], target_end[each])
         own = of_target.get(each)
-        mirrored = mirror_map(history.syncs.get(each, ()), logs, settled=own.settled if own is not None else None)
+        settled = None if own is None else own.settled
+        if settled is not None and settled < idle.get(each, 0):
+            settled = target_end[each]  # it was lost, and not asked for its end
+        mirrored = mirror_map(history.syncs.get(each, ()), logs, settled=settled)
         served = of_source.get(each) or OffsetMap((Segment(0, 0),))
         of_target[each] = joined_with_own(own, served.beyond(mirrored))
         # Whatever is mirrored back to it later comes behind what it has now.
         of_source[each] = replace(served, settled=max(source_end.get(each, 0), served.settled))
     return before.with_cluster(sides.source, of_source).with_cluster(sides.target, of_target)
+
+
+async def _idle(
+    way: WayBack | None,
+    sides: Sides,
+    history: SyncHistory,
+    ends: tuple[Mapping[Partition, int], Mapping[Partition, int]],
+    topics: Topics,
+) -> Mapping[Partition, int]:
+    """Return the partitions in which nothing was written on either side since the switch of which this is the way back,
+    and where the target ended then at least. The target's own map holds for them as it did."""
+    way = common(sides.source, sides.target, [way])
+    if sides.source_view is None or way is None:
+        return {}
+    found: dict[Partition, int] = {}
+    clusters = sides.source_view, sides.target_view
+    for each, at_switch in (await standing(way, clusters, ends, topics)).items():
+        syncs, end = history.syncs.get(each), ends[0][each]
+        if syncs and syncs[-1].downstream >= at_switch.target:
+            continue
+        if end > at_switch.source:
+            end = await sides.source_view.data_end(*each, at_switch.source, end)
+        if end <= at_switch.source:
+            found[each] = at_switch.target
+    return found
 
 
 async def _with_topic_ids(before: PositionMaps, sides: Sides, seen: Mapping[str, bytes]) -> PositionMaps:

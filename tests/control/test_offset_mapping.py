@@ -66,6 +66,13 @@ def test_a_cluster_that_has_served_keeps_what_it_wrote_itself():
     assert joined_with_own(None, mirrored) == mirrored
 
 
+def test_syncs_from_before_a_cluster_served_tell_nothing_of_what_came_since():
+    before = pairs((700, 1010), (749, 1059))  # the target has written markers since, the source has not
+    assert mirror_map(before, Logs(0, 790, 0, 1105), settled=1105).segments == (Segment(1105, 790),)
+    unknown = (Segment(1105, 788, UNKNOWN), Segment(1107, 790))
+    assert mirror_map(before, Logs(0, 790, 0, 1107), settled=1105).segments == unknown
+
+
 @dataclass
 class Mirror:
     """What MirrorMaker does to one partition (MirrorSourceTask, PartitionState): copies records, and writes a sync for

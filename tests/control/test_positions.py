@@ -37,7 +37,9 @@ class Twins:
 
     logs: dict[str, list[int]] = field(default_factory=lambda: {"primary": [], "standby": []})
     clusters: dict[str, MemoryCluster] = field(
-        default_factory=lambda: {name: MemoryCluster(name) for name in ("primary", "standby")}
+        default_factory=lambda: {
+            name: MemoryCluster(name, ids={"orders": name.encode().rjust(16)}) for name in ("primary", "standby")
+        }
     )
     maps: PositionMaps = NO_MAPS
     serving: str = "primary"
@@ -59,11 +61,15 @@ class Twins:
             self.logs[target].append(self.logs[source][offset])
         self.mirrored_to[target] = len(self.logs[source])
 
-    async def switch(self) -> None:
+    async def switch(self, *, lost: bool = False) -> None:
         for name, cluster in self.clusters.items():
             cluster.logs[T] = (0, len(self.logs[name]))
-        sides = Sides(self.serving, self._other, self.clusters[self.serving], self.clusters[self._other])
-        self.maps = await capture(spec(), self.maps, sides, SyncHistory(self._other))
+        source, target = self.clusters[self.serving], self.clusters[self._other]
+        history = SyncHistory(self._other)
+        if lost:
+            await history.read_on(source)
+        sides = Sides(source.name, target.name, None if lost else source, target)
+        self.maps = await capture(spec(), self.maps, sides, history, source.ids)
         self.serving = self._other
 
     @property
@@ -116,6 +122,78 @@ async def test_the_same_offsets_on_both_sides_need_no_translation():
     twins.check()
     assert twins.maps.is_identity("standby")
     assert twins.maps.is_identity("primary")
+
+
+async def test_where_nothing_was_written_since_the_own_offsets_hold_on_the_way_back():
+    twins = Twins()
+    twins.write(1000)
+    twins.mirror(start=300)
+    await twins.switch()
+    await twins.switch()
+    twins.check()
+    assert twins.maps.is_identity("primary")
+    twins.write(10)
+    twins.mirror(start=1000)
+    await twins.switch()
+    twins.check()
+
+
+async def test_they_hold_for_a_cluster_that_was_lost_too_with_what_had_not_been_copied():
+    twins = Twins()
+    twins.write(1000)
+    twins.mirror(start=300)
+    twins.write(4)
+    await twins.switch(lost=True)
+    end = twins.maps.map_of("standby", *T).to_visible(700)
+    await twins.switch()
+    its = twins.maps.map_of("primary", *T)
+    assert [its.to_cluster(each).offset for each in (0, 999, 1000, 1003)] == [0, 999, 1000, 1003]
+    assert [its.to_visible(each) for each in (0, 1003, 1004)] == [0, 1003, end]
+    assert not its.doubts
+
+
+async def test_the_own_offsets_hold_though_the_other_side_ends_in_markers():
+    twins = Twins()
+    twins.write(1000)
+    twins.mirror(start=300)
+    await twins.switch(lost=True)
+    twins.write(3)
+    twins.clusters["standby"].markers[T] = 3
+    await twins.switch()
+    assert not twins.maps.map_of("primary", *T).doubts
+    assert twins.maps.map_of("primary", *T).to_cluster(999).offset == 999
+
+
+async def test_of_a_cluster_that_was_lost_and_made_anew_the_own_offsets_do_not_hold():
+    twins = Twins()
+    twins.write(1000)
+    twins.mirror(start=300)
+    await twins.switch(lost=True)
+    twins.clusters["primary"].ids["orders"] = b"made anew......."
+    await twins.switch()
+    assert twins.maps.map_of("primary", *T).doubts
+
+
+async def test_a_lost_cluster_to_which_everything_was_copied_anew_shows_the_second_copy():
+    twins = Twins()
+    twins.write(1000)
+    twins.mirror(start=300)
+    await twins.switch(lost=True)
+    twins.mirror(start=0)
+    await twins.switch()
+    assert twins.maps.map_of("primary", *T).to_cluster(300).offset == 1000
+
+
+async def test_idle_partitions_go_there_and_back_any_number_of_times():
+    twins = Twins()
+    twins.write(1000)
+    twins.mirror(start=300)
+    for number in (0, 5, 0, 0, 3, 0, 0, 0):
+        await twins.switch()
+        twins.check()
+        twins.write(number)
+        if number:
+            twins.mirror(start=len(twins.logs[twins.serving]) - number)
 
 
 def cluster(name: str, start: int, end: int) -> MemoryCluster:
