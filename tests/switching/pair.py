@@ -26,7 +26,6 @@ from appliance.lab.replication import Replication
 from appliance.lab.runners import ProcessRunner
 from tests.matrix.drivers.console_tools import lab_java
 from tests.matrix.truth import SECONDS, Truth, Written
-from tests.switching.acts import Logs
 
 PARTITIONS = 3
 EXPIRED = (3, 12, 300)
@@ -114,25 +113,6 @@ def own_beginnings(topic: str, source: Iterable[Written], target: Iterable[Writt
         if each.value not in there:
             found[place] = min(each.offset, found.get(place, each.offset))
     return {**ends, **found}
-
-
-def write_to_idle(bootstrap: list[str], beginnings: Mapping[Place, int], source: Logs) -> None:
-    """Write a record to each partition that has none of its own. Blocks.
-
-    A mirror says how far it is with the first record that it copies; of a partition without one nothing tells, and a
-    planned switch waits for that in vain.
-    """
-    ends: dict[Place, int] = {}
-    for topic, written in source.items():
-        for each in written:
-            place = Place(topic, each.partition)
-            ends[place] = max(ends.get(place, 0), each.offset + 1)
-    idle = [place for place, first in beginnings.items() if first == ends.get(place)]
-    producer = Producer(_settings(bootstrap))
-    for place in idle:
-        producer.produce(place.topic, f"idle-{len(source[place.topic])}-{place.partition}", partition=place.partition)
-    if producer.flush(SECONDS):
-        raise LabError(f"expected {idle[0].topic} to take a record; it was not acknowledged in {SECONDS:g} s")
 
 
 @asynccontextmanager

@@ -25,7 +25,7 @@ from tests.matrix.standing import Mode, Plan, Standing, modes_of, standing_clien
 from tests.switching.acts import Account, Act, ActName, Logs
 from tests.switching.front import Front, NoSwitchError, Remedies, open_front, seconds_of
 from tests.switching.logs import read_logs
-from tests.switching.pair import Pair, Place, open_pair, own_beginnings, write_to_idle
+from tests.switching.pair import Pair, Place, open_pair, own_beginnings
 
 PACE = 50
 """Milliseconds between the records of a producer."""
@@ -229,7 +229,6 @@ class _Stage:
         ours, theirs = await self._logs(source, committed=False), await self._logs(target, committed=False)
         for topic in self.topics:
             beginnings |= own_beginnings(topic, ours[topic], theirs[topic])
-        await _ask(partial(write_to_idle, self.pair.cluster(source).bootstrap, beginnings), ours)
         await self.pair.mirror(source, target, beginnings)
         self.play.tell(f"{self._title()}: waiting for {target} to miss the groups' members")
         truth = self.pair.truth(target)
