@@ -48,13 +48,23 @@ class Replace:
 
 
 @dataclass(frozen=True)
+class Instead:
+    """Ask the broker something else. What it answers is taken for the answer to what the client asked: only where both
+    are laid out alike, and both requests have headers of one version."""
+
+    api_key: int
+    api_version: int
+    body: bytes
+
+
+@dataclass(frozen=True)
 class Close:
     """Close the client's connection; `reason` is for the log."""
 
     reason: str
 
 
-RequestVerdict = Delay | AskAgain | Reply | Replace | Close | None
+RequestVerdict = Delay | AskAgain | Reply | Replace | Instead | Close | None
 """None: go on unchanged."""
 ResponseVerdict = Delay | Replace | Close | None
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from struct import Struct
 from typing import Literal
 
 from appliance.exchange import versions
 from appliance.exchange.bare_sasl import handshake_refusal, is_bare_sasl
 from appliance.exchange.chain import Kind
 from appliance.exchange.connection import Connection
-from appliance.exchange.interceptor import AskAgain, Close, Delay, Replace, Reply
+from appliance.exchange.interceptor import AskAgain, Close, Delay, Instead, Replace, Reply
 from appliance.exchange.ledger import Entry
 from appliance.exchange.message import Question
 from appliance.exchange.retired import is_retired, refusal
@@ -37,6 +38,8 @@ _SMALLEST = REQUEST_HEAD.size - SIZE.size + 2
 """Bytes of a request without a body: its header with a client id that is null."""
 _ACKS_AND_TIMEOUT = 6
 """Bytes of a Produce request's acks and of the timeout behind them."""
+_KIND = Struct(">hh")
+"""The API key and version that a request's header begins with."""
 _CLIENT_ID = REQUEST_HEAD.size + 2
 """Where the client id's characters begin, behind its length."""
 
@@ -51,6 +54,8 @@ class _InHand:
     turn: int = 0
     replaced: bool = False
     """The question's body is no longer what stands in the buffer."""
+    instead: Instead | None = None
+    """What the broker is asked, where that is not what the client asks."""
     asked: Asked | None = None
     """What the client asked, where others may ask the same: before any interceptor changed it."""
 
@@ -239,11 +244,8 @@ class Requests:
             verdict = in_hand.kind.requests[in_hand.turn].on_request(question)
             in_hand.turn += 1
             match verdict:
-                case Delay(seconds):
-                    self._in_hand = in_hand
-                    return Then.WAIT, seconds
-                case AskAgain(seconds):
-                    in_hand.turn -= 1
+                case Delay(seconds) | AskAgain(seconds):
+                    in_hand.turn -= isinstance(verdict, AskAgain)
                     self._in_hand = in_hand
                     return Then.WAIT, seconds
                 case Reply(body):
@@ -251,6 +253,9 @@ class Requests:
                 case Replace(body):
                     question.body = body
                     in_hand.replaced = True
+                case Instead():
+                    in_hand.instead = verdict
+                    break  # those behind know nothing of what is asked now
                 case Close(reason):
                     raise Refused(reason)
         if question.api_key == Api.SASL_HANDSHAKE:
@@ -333,10 +338,12 @@ class Requests:
         question = in_hand.question
         if self._connection.introduction is not None:
             self._introduce(self._connection.introduction, at, out)
-        if in_hand.replaced:
+        if in_hand.replaced or in_hand.instead:
             body_at = request_header(buffer, at, end).body
-            head = (body_at - at - 4 + len(question.body)).to_bytes(4, "big") + bytes(buffer[at + 4 : body_at])
-            out.put(at, [head, question.body], end)
+            asked, body = bytes(buffer[at + 4 : body_at]), question.body
+            if (instead := in_hand.instead) is not None:
+                asked, body = _KIND.pack(instead.api_key, instead.api_version) + asked[_KIND.size :], instead.body
+            out.put(at, [(len(asked) + len(body)).to_bytes(4, "big") + asked, body], end)
         if question.api_key == Api.PRODUCE:
             acks_at = produce_acks_at(question.api_version, question.body, 0, len(question.body))
             if acks_at < 0:

@@ -12,7 +12,16 @@ from hypothesis import strategies as st
 from kio.schema.api_versions.v0.response import ApiVersionsResponse
 from kio.schema.errors import ErrorCode
 
-from appliance.exchange.interceptor import AskAgain, Close, Delay, Replace, Reply, RequestVerdict, ResponseVerdict
+from appliance.exchange.interceptor import (
+    AskAgain,
+    Close,
+    Delay,
+    Instead,
+    Replace,
+    Reply,
+    RequestVerdict,
+    ResponseVerdict,
+)
 from appliance.exchange.limits import Limits
 from appliance.exchange.message import Answer, Question
 from appliance.exchange.shared_answers import SharedAnswers
@@ -380,3 +389,13 @@ def test_who_waits_for_an_answer_gets_it_also_where_the_question_was_changed_on_
 
 NO_BROKERS = bytes(12)
 """A Metadata response, version 1: no brokers, no controller, no topics."""
+
+
+def test_the_broker_is_asked_something_else_under_the_same_header_and_its_answer_is_the_clients():
+    behind = Scripted(HEARTBEATS)
+    shell = Shell(Scripted(HEARTBEATS, [Instead(22, 5, b"instead")]), behind)
+    shell.send(request_frame(HEARTBEAT, 4, 9, "näme", b"old"))
+    assert shell.upstream == request_frame(22, 5, 9, "näme", b"instead")
+    assert behind.seen == [], "it would not know what it looks at"
+    shell.answer(response_frame(HEARTBEAT, 4, 9, b"answer"))
+    assert shell.client == response_frame(HEARTBEAT, 4, 9, b"answer")
