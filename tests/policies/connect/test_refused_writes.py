@@ -78,7 +78,18 @@ def codes(api: Api, version: int, verdict: RequestVerdict) -> set[ErrorCode]:
 @every_kind
 def test_every_write_gets_a_retriable_error_in_its_own_shape(api: Api, version: int):
     expected = ErrorCode.not_leader_or_follower if api is Api.PRODUCE else ErrorCode.coordinator_load_in_progress
-    assert codes(api, version, ask(RefusedWrites(), api, version, request(api, version))) == {expected}
+    message = request(api, version, None if api is Api.PRODUCE else "shop-1")
+    assert codes(api, version, ask(RefusedWrites(), api, version, message)) == {expected}
+
+
+@pytest.mark.parametrize(
+    ("version", "expected"), [(11, ErrorCode.not_leader_or_follower), (12, ErrorCode.request_timed_out)]
+)
+def test_a_produce_that_would_begin_a_transaction_is_to_come_again_without_asking_for_leaders(
+    version: int, expected: ErrorCode
+):
+    message = request(Api.PRODUCE, version)
+    assert codes(Api.PRODUCE, version, ask(RefusedWrites(), Api.PRODUCE, version, message)) == {expected}
 
 
 def test_each_partition_of_a_produce_is_answered():
