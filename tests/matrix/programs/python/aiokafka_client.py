@@ -98,7 +98,7 @@ async def aborted(producer: AIOKafkaProducer | None) -> AIOKafkaProducer | None:
         return None
     try:
         await producer.abort_transaction()
-    except KafkaError as error:
+    except (KafkaError, AssertionError) as error:  # the latter where it has failed for good
         tell("error", text=repr(error))
         with contextlib.suppress(KafkaError):  # what was still under way is lost with it
             await producer.stop()
