@@ -34,6 +34,8 @@ class Remedies(Spec):
     """Leader epochs, which start anew on each cluster, go on rising for clients once there was a switchover."""
     topic_ids: Switch = "on"
     """Topics keep the ids that clients know, though each cluster has its own."""
+    transactions: Switch = "on"
+    """Transactional producers, which the new side does not know, are told to abort and given a new producer id."""
 
 
 class HoldFetch(Spec):

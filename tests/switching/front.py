@@ -26,7 +26,13 @@ SPECS: Mapping[Remedies, Mapping[str, Any]] = {
     "on": {"offsets": "continuous"},
     "off": {
         "producer_ids": "plain",
-        "remedies": {"rejoin": "off", "hold_fetch": "off", "leader_epochs": "off", "topic_ids": "off"},
+        "remedies": {
+            "rejoin": "off",
+            "hold_fetch": "off",
+            "leader_epochs": "off",
+            "topic_ids": "off",
+            "transactions": "off",
+        },
     },
 }
 """What is declared beside the clusters: all that the gateway can do, and a plain switch of the upstream."""

@@ -39,10 +39,10 @@ _REASONS = (
     _Reason(
         lambda row: row.mode is Mode.TRANSACTIONAL and _slow(row),
         "Transactional producers are slow to come back",
-        "The transaction at hand fails: the new cluster does not know the transactional id "
-        "(INVALID_PRODUCER_ID_MAPPING). What follows is up to the library: some want a new producer; kafka-clients "
-        "2.8 and 3.9 hear of it at once and let the commit wait all the same, for half a minute or until "
-        "`max.block.ms`. Nothing is lost: what was not committed was told as failed.",
+        "The transaction at hand fails, as the new cluster does not know the producer. Java, librdkafka, franz-go and "
+        "sarama abort and go on with another producer id (Java 2.8 and 3.9 after a second transaction that fails: they "
+        "take the partitions of the first for added); kafka-python and aiokafka want a new producer. franz-go looks "
+        "for new leaders every 5 s at the most. Nothing is lost: what was not committed was told as failed.",
     ),
     _Reason(
         lambda row: row.mode is not Mode.TRANSACTIONAL and _slow(row) and not row.ended,

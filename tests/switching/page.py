@@ -74,8 +74,9 @@ continuous`: clients see the offsets of the cluster that served first, for ever.
 may write them twice, if they had been carried over.
 
 **Transactions** that are open at a planned switch go on to their end first. When the cluster is lost, the producer is
-told at its next step (INVALID_PRODUCER_ID_MAPPING and the like), aborts and goes on; some libraries want a new producer
-for that. Their markers make the offsets of both sides differ by more and more, also where nothing was ever deleted."""
+told at its next step (TRANSACTION_ABORTABLE or INVALID_PRODUCER_ID_MAPPING), aborts and goes on; some libraries want a
+new producer for that. Their markers make the offsets of both sides differ by more and more, also where nothing was ever
+deleted."""
 
 
 def write(found: Switched) -> Path:

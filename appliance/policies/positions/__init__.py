@@ -12,6 +12,7 @@ themselves, and each has its remedy here, one a file:
 
 Two things hold for producers as well: `topic_ids` keeps the ids of topics, by which clients tell a topic from one that
 was made anew, and `sequences` lets idempotent producers come back to a cluster that has known them before.
+`transactions` lets transactional producers begin again, whose ids (`transactional_ids`) the new side does not know.
 
 `leader_epochs` lets leader epochs go on rising, or clients would not believe the new side's Metadata, and
 `beginnings` gives groups that have no offsets on the new side the beginning that was declared.

@@ -45,12 +45,13 @@ def instance_of(question: Question) -> Instance:
 class News(NamedTuple):
     """Something that one process heard and others have to know."""
 
-    what: Literal["heard", "left", "looked"]
+    what: Literal["heard", "left", "looked", "born"]
     client_id: str
     host: str
     group: str
+    """For `born` the transactional id."""
     who: str
-    """The member id; for `looked` the connection, which is host and port."""
+    """The member id; for `looked` the connection, which is host and port, for `born` the transaction's timeout."""
 
 
 @dataclass

@@ -15,6 +15,8 @@ from appliance.policies.positions.offset_maps import NO_MAPS, PositionMaps
 from appliance.policies.positions.rejoin import Rejoin
 from appliance.policies.positions.sequences import FIRST_SWITCH, Sequences
 from appliance.policies.positions.topic_ids import TopicIds
+from appliance.policies.positions.transactional_ids import TransactionalIds
+from appliance.policies.positions.transactions import Transactions
 from appliance.resources.virtual_cluster import VirtualClusterSpec
 
 _Asked = tuple[VirtualClusterSpec, str, int, PositionMaps]
@@ -27,6 +29,7 @@ class Positions:
     def __init__(self, clock: Callable[[], float], tell: Callable[[News], None] | None = None) -> None:
         self._clock = clock
         self._members = Members(tell)
+        self._transactional_ids = TransactionalIds(tell)
         self._holding = Holding(self._members)
         self._last: tuple[_Asked, tuple[Interceptor, ...]] | None = None
         self._closest: tuple[tuple[VirtualClusterSpec, PositionMaps], tuple[Interceptor, ...]] | None = None
@@ -37,7 +40,10 @@ class Positions:
 
     def take(self, news: News) -> None:
         """Take note of what another process heard."""
-        self._members.take(news, self._clock())
+        if news.what == "born":
+            self._transactional_ids.take(news)
+        else:
+            self._members.take(news, self._clock())
 
     def interceptors(
         self, spec: VirtualClusterSpec, serving: str, switches: int = 0, maps: PositionMaps = NO_MAPS
@@ -51,6 +57,7 @@ class Positions:
         asked = (spec, serving, switches, maps)
         if self._last is None or self._last[0] != asked:
             self._members.switched(switches, self._clock())
+            self._transactional_ids.switched(switches)
             self._last = asked, tuple(self._made(*asked))
         return self._last[1]
 
@@ -68,6 +75,9 @@ class Positions:
         listens = spec.remedies.hold_fetch == "on" or spec.positions != "client"
         if listens and (spec.standbys or was_switched):
             made.append(Membership(self._members, serving, self._clock, switched=was_switched))
+        ids = self._transactional_ids
+        if spec.remedies.transactions == "on" and (spec.standbys or ids.any_left_behind):
+            made.append(Transactions(ids, serving, after_switch=ids.any_left_behind))
         if not was_switched:
             return made
         if spec.remedies.hold_fetch == "on":

@@ -10,6 +10,7 @@ from appliance.policies.positions.beginnings import Beginnings
 from appliance.policies.positions.continuous import Continuous
 from appliance.policies.positions.hold_fetch import HoldFetch
 from appliance.policies.positions.leader_epochs import LeaderEpochs
+from appliance.policies.positions.members import News
 from appliance.policies.positions.membership import Membership
 from appliance.policies.positions.offset_map import IDENTITY, shifted
 from appliance.policies.positions.offset_maps import NO_MAPS, PositionMaps, TopicId
@@ -17,6 +18,7 @@ from appliance.policies.positions.positions import Positions
 from appliance.policies.positions.rejoin import Rejoin
 from appliance.policies.positions.sequences import Sequences
 from appliance.policies.positions.topic_ids import TopicIds
+from appliance.policies.positions.transactions import Transactions
 from appliance.resources.virtual_cluster import VirtualClusterSpec
 
 NEVER, ONCE = 0, 1
@@ -38,21 +40,40 @@ def test_what_cannot_be_switched_has_nothing():
 
 
 def test_before_the_first_switch_members_are_only_listened_to():
-    assert kinds(spec(), NEVER) == [Membership]
-    assert kinds(spec(remedies={"hold_fetch": "off"}), NEVER) == []
+    assert kinds(spec(), NEVER) == [Membership, Transactions]
+    assert kinds(spec(remedies={"hold_fetch": "off"}), NEVER) == [Transactions]
+    assert kinds(spec(remedies={"hold_fetch": "off", "transactions": "off"}), NEVER) == []
 
 
 def test_before_the_first_switch_no_message_of_the_data_path_is_looked_into():
-    (membership,) = Positions(lambda: 0.0).interceptors(spec(), "primary")
-    for api in (0, 1, 2, 3, 8, 9):
-        assert not any(membership.wants_request(api, v) or membership.wants_response(api, v) for v in range(20))
+    interceptors = Positions(lambda: 0.0).interceptors(spec(), "primary")
+    for api in (0, 1, 2, 3, 8, 9, 24, 26):
+        assert not any(
+            its.wants_request(api, v) or its.wants_response(api, v) for its in interceptors for v in range(20)
+        )
 
 
 def test_after_it_all_remedies_are_there_and_each_can_be_turned_off():
-    assert kinds(spec()) == [Membership, HoldFetch, Rejoin, LeaderEpochs]
-    assert kinds(spec(remedies={"hold_fetch": "off"})) == [Rejoin, LeaderEpochs]
-    assert kinds(spec(remedies={"rejoin": "off"})) == [Membership, HoldFetch, LeaderEpochs]
-    assert kinds(spec(remedies={"leader_epochs": "off"})) == [Membership, HoldFetch, Rejoin]
+    everything = [Membership, Transactions, HoldFetch, Rejoin, LeaderEpochs]
+    assert kinds(spec()) == everything
+    for remedy, kind in {"transactions": Transactions, "rejoin": Rejoin, "leader_epochs": LeaderEpochs}.items():
+        assert kinds(spec(remedies={remedy: "off"})) == [each for each in everything if each is not kind]
+    assert kinds(spec(remedies={"hold_fetch": "off"})) == [Transactions, Rejoin, LeaderEpochs]
+
+
+def test_writes_are_looked_into_only_where_producers_were_left_behind():
+    positions = Positions(lambda: 0.0)
+    positions.interceptors(spec(), "primary", NEVER)
+
+    def looks() -> bool:
+        made = positions.interceptors(spec(), "standby", ONCE)
+        return any(its.wants_request(0, 12) for its in made if isinstance(its, Transactions))
+
+    assert not looks()
+    positions = Positions(lambda: 0.0)
+    positions.interceptors(spec(), "primary", NEVER)
+    positions.take(News("born", "", "", "shop-1", "60000"))
+    assert looks()
 
 
 def test_continuous_offsets_are_there_only_where_some_partition_differs():
