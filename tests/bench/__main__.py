@@ -59,8 +59,8 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--megabytes",
         type=_positive,
-        default=200,
-        help="of small records that a side writes in a round, twice those of others (200)",
+        default=240,
+        help="of small records that a side writes in a round, twice those of others (240)",
     )
     parser.add_argument("--trips", type=_positive, default=1000, help="round trips on each side in a round (1000)")
     parser.add_argument(

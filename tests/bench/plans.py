@@ -38,7 +38,7 @@ class Plan:
     """Round trips on each side in each round."""
     phases: frozenset[Phase]
     topics: int = 10
-    turns: int = 10
+    turns: int = 4
     """In how many parts each side writes its megabytes, the others theirs in between."""
     passes: int = 4
     """How often each side reads what it has written, all of it in one turn."""
