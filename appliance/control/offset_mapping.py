@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from appliance.control.replication import OffsetSync
+from appliance.control.offset_syncs import OffsetSync
 from appliance.policies.positions.offset_map import UNKNOWN, OffsetMap, Segment, joined
 
 LEAP = 1_000_000

@@ -12,11 +12,44 @@ The syncs lie on the source. Whoever wants to map positions after the source has
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import NamedTuple
 
 from appliance.control.datapath import ClusterView, Partition
-from appliance.control.replication import OffsetSync, read_sync
+
+_KEY_HEAD = struct.Struct(">h")
+_KEY_TAIL = struct.Struct(">i")
+_VALUE = struct.Struct(">qq")
+
+
+class OffsetSync(NamedTuple):
+    """The same record's offset on both clusters."""
+
+    upstream: int
+    downstream: int
+
+
+def read_sync(key: bytes | None, value: bytes | None) -> tuple[Partition, OffsetSync | None] | None:
+    """Read one record of the offset-syncs topic; a tombstone has no sync; None for what is not a sync.
+
+    The key is the topic (int16 length) and the partition (int32), the value both offsets (int64 each), without a
+    version: MirrorMaker's OffsetSync.
+    """
+    if key is None or len(key) < _KEY_HEAD.size + _KEY_TAIL.size:
+        return None
+    (length,) = _KEY_HEAD.unpack_from(key)
+    if len(key) != _KEY_HEAD.size + length + _KEY_TAIL.size:
+        return None
+    topic = key[_KEY_HEAD.size : _KEY_HEAD.size + length].decode(errors="replace")
+    (partition,) = _KEY_TAIL.unpack_from(key, _KEY_HEAD.size + length)
+    if value is None:
+        return (topic, partition), None
+    if len(value) != _VALUE.size:
+        return None
+    return (topic, partition), OffsetSync(*_VALUE.unpack(value))
 
 
 @dataclass
@@ -36,6 +69,22 @@ class SyncHistory:
     def syncs(self) -> Mapping[Partition, list[OffsetSync]]:
         """Partition -> its syncs, in the order of the target's offsets."""
         return self._syncs
+
+    def last(self, partition: Partition) -> OffsetSync | None:
+        """Return the last sync of a partition."""
+        its = self._syncs.get(partition)
+        return its[-1] if its else None
+
+    def translated(self, partition: Partition, offset: int) -> int | None:
+        """Return where an offset of the source stands on the target; None where nothing tells: before the first sync,
+        and between two syncs where something was left out."""
+        its = self._syncs.get(partition, [])
+        if its and offset >= its[-1].upstream:
+            return offset - _difference(its[-1])
+        for before, behind in pairwise(its):
+            if before.upstream <= offset <= behind.upstream and _difference(before) == _difference(behind):
+                return offset - _difference(before)
+        return None
 
     async def read_on(self, source: ClusterView) -> None:
         """Read what has come since. Raises ClusterUnreachable."""

@@ -23,26 +23,16 @@ The arithmetic is pure; the gauges ask the clusters for what it needs.
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 from appliance.control.datapath import ClusterView, Partition
+from appliance.control.offset_syncs import OffsetSync, SyncHistory
 from appliance.policies.positions.way_back import LogEnds, WayBack
 from appliance.resources.virtual_cluster import Replication
 
 Topics = Mapping[str, tuple[int, ...]]
-_KEY_HEAD = struct.Struct(">h")
-_KEY_TAIL = struct.Struct(">i")
-_VALUE = struct.Struct(">qq")
-
-
-class OffsetSync(NamedTuple):
-    """The same record's offset on both clusters."""
-
-    upstream: int
-    downstream: int
 
 
 class Span(NamedTuple):
@@ -67,26 +57,6 @@ class Lag:
     def known(self) -> bool:
         """Whether `lag` was measured."""
         return not self.unknown
-
-
-def read_sync(key: bytes | None, value: bytes | None) -> tuple[Partition, OffsetSync | None] | None:
-    """Read one record of the offset-syncs topic; a tombstone has no sync; None for what is not a sync.
-
-    The key is the topic (int16 length) and the partition (int32), the value both offsets (int64 each), without a
-    version: MirrorMaker's OffsetSync.
-    """
-    if key is None or len(key) < _KEY_HEAD.size + _KEY_TAIL.size:
-        return None
-    (length,) = _KEY_HEAD.unpack_from(key)
-    if len(key) != _KEY_HEAD.size + length + _KEY_TAIL.size:
-        return None
-    topic = key[_KEY_HEAD.size : _KEY_HEAD.size + length].decode(errors="replace")
-    (partition,) = _KEY_TAIL.unpack_from(key, _KEY_HEAD.size + length)
-    if value is None:
-        return (topic, partition), None
-    if len(value) != _VALUE.size:
-        return None
-    return (topic, partition), OffsetSync(*_VALUE.unpack(value))
 
 
 NO_SYNC = "no offset sync yet"
@@ -219,27 +189,23 @@ class MirrorMakerGauge:
     target_alias: str
     way_back: WayBack | None = None
     """What is known where it measures the way back of the last switch."""
-    _syncs: dict[Partition, OffsetSync] = field(default_factory=dict)
-    _read_to: int = 0
     _data_ends: dict[Partition, tuple[int, int]] = field(default_factory=dict)
     """Partition -> the end for which it was asked, and the end of the users' records."""
 
-    @property
-    def topic(self) -> str:
-        """The topic of the offset syncs, on the source."""
-        return f"mm2-offset-syncs.{self.target_alias}.internal"
+    def __post_init__(self) -> None:
+        self._history = SyncHistory(self.target_alias)
 
     async def measure(self, ends: Ends, source: ClusterView, target: ClusterView, topics: Topics) -> list[Lag]:
         """See Gauge."""
         target_end = await target.end_offsets(topics)
-        await self._read_syncs(source)
+        await self._history.read_on(source)
         end_now = await source.end_offsets(topics)  # after the target's: what is there has been here
         at_switch = await standing(self.way_back, (source, target), (ends.end, target_end), topics)
         self._forget_before(at_switch)
         lags = []
         for each in _partitions(topics):
             span = Span(ends.start[each], ends.end[each], end_now[each])
-            known = target_end[each], self._syncs.get(each), at_switch.get(each)
+            known = target_end[each], self._history.last(each), at_switch.get(each)
             lag, unknown = lag_by_sync(span, *known)
             if lag:
                 span = span._replace(end=await self._data_end(source, each, span))
@@ -248,25 +214,23 @@ class MirrorMakerGauge:
         return lags
 
     def translated(self, partition: Partition, offset: int, target_end: int) -> int | None:
-        """See Gauge. The last pair alone tells, and the end: what stands before the last pair may have holes."""
+        """See Gauge."""
         asked = self._data_ends.get(partition)
         if asked is not None and offset >= asked[1]:
             return target_end
-        sync = self._syncs.get(partition)
-        if sync is None or offset < sync.upstream:
-            return None
-        return min(target_end, sync.downstream + offset - sync.upstream)
+        found = self._history.translated(partition, offset)
+        return None if found is None else min(target_end, found)
 
     def missing(self, source_topics: Topics) -> str | None:
         """See Gauge."""
-        return None if self.topic in source_topics else self.topic
+        return None if self._history.topic in source_topics else self._history.topic
 
     def _forget_before(self, at_switch: Mapping[Partition, LogEnds]) -> None:
         """Forget syncs of a mirror that ran this way before the switch: both logs have grown otherwise since."""
         for each, ends in at_switch.items():
-            sync = self._syncs.get(each)
+            sync = self._history.last(each)
             if sync is not None and sync.downstream < ends.target:
-                del self._syncs[each]
+                self._history.add(each, None)
 
     async def _data_end(self, source: ClusterView, partition: Partition, span: Span) -> int:
         asked = self._data_ends.get(partition)
@@ -274,20 +238,6 @@ class MirrorMakerGauge:
             end = await source.data_end(*partition, span.start, span.end)
             asked = self._data_ends[partition] = (span.end, end)
         return asked[1]
-
-    async def _read_syncs(self, source: ClusterView) -> None:
-        if self.topic not in await source.topics():
-            return
-        for record in await source.records(self.topic, 0, self._read_to):
-            self._read_to = record.offset + 1
-            read = read_sync(record.key, record.value)
-            if read is None:
-                continue
-            partition, sync = read
-            if sync is None:
-                self._syncs.pop(partition, None)
-            else:
-                self._syncs[partition] = sync
 
 
 def gauge_for(replication: Replication, target: str, way_back: WayBack | None = None) -> Gauge | None:

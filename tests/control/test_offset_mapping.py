@@ -9,8 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from appliance.control.offset_mapping import LEAP, Logs, joined_with_own, mirror_map
-from appliance.control.offset_syncs import SyncHistory
-from appliance.control.replication import OffsetSync
+from appliance.control.offset_syncs import OffsetSync, SyncHistory
 from appliance.policies.positions.offset_map import UNKNOWN, OffsetMap, Segment
 from tests.control.world import MemoryCluster
 
@@ -157,3 +156,12 @@ async def test_the_history_reads_on_where_it_stopped():
     await history.read_on(source)
     await history.read_on(source)
     assert history.syncs == {("t", 0): pairs((3, 0), (9, 6))}
+
+
+def test_a_position_between_two_syncs_is_told_where_nothing_was_left_out_between_them():
+    history = SyncHistory("standby")
+    for sync in (OffsetSync(10, 3), OffsetSync(20, 13), OffsetSync(30, 21), OffsetSync(40, 31)):
+        history.add(("orders", 0), sync)
+    told = {offset: history.translated(("orders", 0), offset) for offset in (9, 10, 15, 20, 25, 30, 35, 40, 45)}
+    assert told == {9: None, 10: 3, 15: 8, 20: 13, 25: None, 30: 21, 35: 26, 40: 31, 45: 36}
+    assert history.translated(("payments", 0), 10) is None

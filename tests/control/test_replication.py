@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from appliance.control.offset_syncs import OffsetSync, read_sync
 from appliance.control.replication import (
     AHEAD,
     NO_SYNC,
@@ -13,13 +14,11 @@ from appliance.control.replication import (
     Ends,
     Lag,
     MirrorMakerGauge,
-    OffsetSync,
     Span,
     in_words,
     lag_by_end,
     lag_by_sync,
     lagging,
-    read_sync,
     replicated,
 )
 from appliance.policies.positions.way_back import LogEnds, TopicEnds, WayBack

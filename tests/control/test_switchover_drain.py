@@ -169,6 +169,19 @@ async def test_groups_are_waited_for_and_compared(world: World, autojump_clock: 
     assert (group.name, group.clients, group.lag) == ("billing", ("billing-1", "billing-2"), 1)
 
 
+async def test_a_group_without_members_is_compared_and_not_waited_for(world: World, autojump_clock: MockClock):
+    primary, standby = world.cluster("primary"), world.cluster("standby")
+    primary.group_list = [Group("left", "classic", "Empty")]
+    primary.commits["left"] = {("payments", 0): 9}
+    standby.commits["left"] = {("payments", 0): 2}
+    async with running_plane(world) as plane:
+        started = trio.current_time()
+        switchover = plane.start_switchover("orders", "standby", sync_groups=300.0)
+        await until(lambda: switchover.over)
+        assert trio.current_time() - started < 300  # of the test's own clock
+    assert switchover.groups == [GroupPosition("left", "payments", 0, 9, 2, 1)]
+
+
 async def test_groups_that_are_not_synced_do_not_forbid_the_switch(world: World, autojump_clock: MockClock):
     primary = world.cluster("primary")
     primary.group_list = [Group("billing", "consumer", "Stable")]

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from trio.testing import MockClock
 
-from appliance.control.offset_syncs import SyncHistory
+from appliance.control.offset_syncs import OffsetSync, SyncHistory
 from appliance.control.plane import ControlPlane
-from appliance.control.replication import NO_SYNC, OffsetSync
+from appliance.control.replication import NO_SYNC
 from appliance.control.switchover import Switchover
 from appliance.control.ways_back import common, taken
 from appliance.policies.positions.way_back import LogEnds, TopicEnds, WayBack

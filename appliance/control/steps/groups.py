@@ -12,6 +12,8 @@ from appliance.control.steps.run import Run
 from appliance.control.switchover import GroupPosition
 
 EVERY = 0.2
+_LEFT = "Empty"
+"""The state of a group that has offsets and no members."""
 KEPT = 500
 """Positions in the record: those that are behind come first."""
 
@@ -27,11 +29,13 @@ async def sync_groups(run: Run) -> None:
         return
     switchover.say("not waited for")
     with trio.move_on_after(switchover.order.sync_groups):
+        live = {each.name for each in await run.both[0].groups() if each.state != _LEFT}
         while True:
             switchover.groups = await measure(run.gauge, *run.both, run.found.topics)
             switchover.say(in_words(switchover.groups))
-            # What is absent, or cannot be told, does not become exact by waiting: preflight has warned of it.
-            if not any((each.behind or 0) > 0 for each in switchover.groups):
+            # What is absent, or cannot be told, does not become exact by waiting, nor what nobody reads on from:
+            # preflight has warned of it.
+            if not any((each.behind or 0) > 0 for each in switchover.groups if each.group in live):
                 return
             await trio.sleep(EVERY)
 
