@@ -29,6 +29,20 @@ _REASONS = (
         "to be first. Let the producer be idempotent, or have one request in flight.",
     ),
     _Reason(
+        lambda row: row.mode is Mode.PRODUCER and row.act != "unplanned" and row.duplicated > 0,
+        "Producers that are not idempotent write a record twice",
+        "Metadata of the new cluster does not name the old one's brokers. Libraries then close their connections to "
+        "them, with a request under way, and send it again. That is what at-least-once means: let the producer be "
+        "idempotent.",
+    ),
+    _Reason(
+        lambda row: row.client == "@platformatic/kafka" and bool(row.ended),
+        "A consumer's process ends by itself",
+        "The library keeps its group's coordinator by node id and looks it up among the brokers of new Metadata, "
+        "without a check that it is there: the TypeError is raised where no application can catch it. Node ids of "
+        "both clusters that are the same would hide it; a supervisor that starts the process anew does.",
+    ),
+    _Reason(
         lambda row: row.mode is Mode.IDEMPOTENT and row.out_of_order > 0,
         "An idempotent producer wrote out of order",
         "A cluster that does not know a producer takes any sequence number for its first. Of two batches that were "
