@@ -10,12 +10,12 @@ themselves, and each has its remedy here, one a file:
  - consumers without a group never learn: `continuous` shows all clients one space of offsets that goes on across
    switches. `offset_map` is that space's likeness in one cluster, `offset_maps` has them for all clusters.
 
-Two things hold for producers as well: `topic_ids` keeps the ids of topics, by which clients tell a topic from one that
-was made anew, and `sequences` lets idempotent producers come back to a cluster that has known them before.
+Some hold for producers as well, or only for them: `topic_ids` keeps the ids of topics, by which clients tell a topic
+from one that was made anew; `sequences` lets idempotent producers come back to a cluster that has known them before;
 `transactions` lets transactional producers begin again, whose ids (`transactional_ids`) the new side does not know.
 
 `leader_epochs` lets leader epochs go on rising, or clients would not believe the new side's Metadata, and
-`beginnings` gives groups that have no offsets on the new side the beginning that was declared.
+`beginnings` gives groups that have no offsets on the new side the beginning that was declared. `way_back` is where logs ended when a cluster was left.
 
 `positions` puts them together for one virtual cluster: what has nothing to do is not on the route at all. Everything
 here is told how often the virtual cluster was switched, and asks a question's `knowledge.cluster` on which side it
