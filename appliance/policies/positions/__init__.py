@@ -14,8 +14,9 @@ Some hold for producers as well, or only for them: `topic_ids` keeps the ids of 
 from one that was made anew; `sequences` lets idempotent producers come back to a cluster that has known them before;
 `transactions` lets transactional producers begin again, whose ids (`transactional_ids`) the new side does not know.
 
-`leader_epochs` lets leader epochs go on rising, or clients would not believe the new side's Metadata, and
-`beginnings` gives groups that have no offsets on the new side the beginning that was declared. `way_back` is where logs ended when a cluster was left.
+`leader_epochs` lets leader epochs go on rising, or clients would not believe the new side's Metadata. `beginnings`
+gives groups that have no offsets on the new side the beginning that was declared. `way_back` says where logs ended when
+a cluster was left.
 
 `positions` puts them together for one virtual cluster: what has nothing to do is not on the route at all. Everything
 here is told how often the virtual cluster was switched, and asks a question's `knowledge.cluster` on which side it
