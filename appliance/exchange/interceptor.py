@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol, runtime_checkable
 
 from appliance.exchange.message import Answer, Question
+from appliance.wire.walk import Buffer
 
 Mode = Literal["refuse", "reset", "blackhole"]
 
@@ -45,6 +46,12 @@ class Replace:
     """Go on with another body."""
 
     body: bytes
+
+
+def written(body: Buffer, out: memoryview) -> Replace | None:
+    """Return the verdict of who wrote into `out`, the body or a copy (`wire.editing.writable`): what was written in
+    place needs no word, nor does a copy in which nothing was."""
+    return Replace(bytes(out)) if memoryview(body).readonly and out != body else None
 
 
 @dataclass(frozen=True)

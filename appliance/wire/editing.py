@@ -28,6 +28,12 @@ def spliced(buffer: Buffer, start: int, end: int, edits: Iterable[Edit]) -> byte
     return b"".join(pieces)
 
 
+def writable(buffer: Buffer) -> memoryview:
+    """Return the bytes to be written into: themselves where that can be, else a copy."""
+    view = memoryview(buffer)
+    return memoryview(bytearray(view)) if view.readonly else view
+
+
 def string_at(buffer: Buffer, start: int, end: int, *, compact: bool) -> str:
     """Return the string whose place (prefix included) is `buffer[start:end]`; empty for null."""
     at = compact_length(buffer, start, end)[1] if compact else legacy_length(buffer, start, end, 2)[1]

@@ -37,7 +37,7 @@ from appliance.policies.positions.offset_map import OUT_OF_RANGE, UNKNOWN, Offse
 from appliance.policies.positions.offset_maps import Partition, PositionMaps
 from appliance.policies.positions.record_batches import Batches
 from appliance.wire.apis import Api, name_of, request_header_version, understood
-from appliance.wire.editing import int_at, string_at
+from appliance.wire.editing import int_at, string_at, writable
 from appliance.wire.errors import Malformed
 from appliance.wire.walk import compact_length, legacy_length
 
@@ -109,9 +109,7 @@ class Continuous:
         passing = self.passing(question)
         if passing is None:
             return None
-        in_place = isinstance(body, bytearray) or (isinstance(body, memoryview) and not body.readonly)
-        out = body if in_place else bytearray(body)
-        assert not isinstance(out, bytes)
+        out = writable(body)
         extra = _WITH_RECORDS.get(Api(question.api_key), "")
         walk, kinds = walk_and_kinds(question.api_key, question.api_version, "response", extra)
         for field, start, end in walk.places(body, 0, len(body)):
@@ -119,7 +117,7 @@ class Continuous:
             if kinds[field] == _RECORDS:
                 size = passing.size(out, start, end)
                 passing.batches(out, end, end + size, size)
-        return None if in_place else Replace(bytes(out))
+        return Replace(bytes(out)) if memoryview(body).readonly else None
 
     def passing(self, question: Question) -> Shown | None:
         """Return what changes the response to this request in place."""

@@ -28,11 +28,11 @@ from typing import Any
 
 from kio.schema.errors import ErrorCode
 
-from appliance.exchange.interceptor import Replace, Reply, RequestVerdict, ResponseVerdict
+from appliance.exchange.interceptor import Replace, Reply, RequestVerdict, ResponseVerdict, written
 from appliance.exchange.message import Answer, Question
 from appliance.wire.apis import Api, understood
 from appliance.wire.codec import decode, element_type, encode, request_type, response_type
-from appliance.wire.editing import int_at
+from appliance.wire.editing import int_at, writable
 from appliance.wire.walk import Buffer, Place, walk_of
 
 PER_SWITCH = 1 << 20
@@ -89,19 +89,19 @@ class LeaderEpochs:
 
 
 def _without(body: Buffer, places: list[Place]) -> Replace | None:
-    out = bytearray(body)
+    out = writable(body)
     for _, start, _ in places:
         _EPOCH.pack_into(out, start, _UNKNOWN)
-    return Replace(bytes(out)) if out != body else None
+    return written(body, out)
 
 
 def _raised(body: Buffer, places: list[Place], by: int) -> Replace | None:
-    out = bytearray(body)
+    out = writable(body)
     for _, start, end in places:
         epoch = int_at(body, start, end)
         if epoch >= 0:  # else the partition has no leader
             _EPOCH.pack_into(out, start, min(epoch, PER_SWITCH - 1) + by)
-    return Replace(bytes(out)) if out != body else None
+    return written(body, out)
 
 
 def _right(question: Question) -> bytes:

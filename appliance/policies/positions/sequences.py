@@ -24,9 +24,10 @@ from collections.abc import Iterator
 
 from crc32c import crc32c
 
-from appliance.exchange.interceptor import Replace, RequestVerdict, ResponseVerdict
+from appliance.exchange.interceptor import RequestVerdict, ResponseVerdict, written
 from appliance.exchange.message import Answer, Question
 from appliance.wire.apis import Api, request_header_version, understood
+from appliance.wire.editing import writable
 from appliance.wire.walk import Buffer, compact_length, legacy_length, walk_of
 
 FIRST_SWITCH = 2
@@ -68,15 +69,12 @@ class Sequences:
             return None
         walk = walk_of(question.api_key, question.api_version, "request", ("topic_data.partition_data.records",))
         compact = request_header_version(question.api_key, question.api_version) == 2
-        body = memoryview(question.body)
-        own = memoryview(bytearray(body)) if body.readonly else body  # who was here before may have put it there
-        changed = False
+        own = writable(question.body)  # who was here before may have put it there
         for _, start, end in walk.places(own, 0, len(own)):
             at = (compact_length(own, start, end) if compact else legacy_length(own, start, end, 4))[1]
             for batch, after in _tagged(own, at, end):
                 self._renumber(own, batch, after)
-                changed = True
-        return Replace(bytes(own)) if changed and body.readonly else None
+        return written(question.body, own)
 
     def on_response(self, answer: Answer) -> ResponseVerdict:  # noqa: ARG002 - not wanted
         """Leave answers alone."""

@@ -16,10 +16,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import lru_cache
 
-from appliance.exchange.interceptor import Close, InPlace, Replace, RequestVerdict, ResponseVerdict
+from appliance.exchange.interceptor import Close, InPlace, Replace, RequestVerdict, ResponseVerdict, written
 from appliance.exchange.message import Answer, Question
 from appliance.policies.positions.offset_maps import TopicIdsByName
 from appliance.wire.apis import KINDS, known_versions, name_of, understood
+from appliance.wire.editing import writable
 from appliance.wire.layout import Direction, layout_of, paths_to
 from appliance.wire.walk import Buffer, Walk, walk_of
 
@@ -87,9 +88,7 @@ class _Passing:
 
     def see(self, field: int, buffer: bytearray | memoryview, start: int, end: int) -> None:  # noqa: ARG002 - all the same
         """See InPlace."""
-        known = self._ids.get(bytes(buffer[start:end]))
-        if known is not None:
-            buffer[start:end] = known
+        _replace(buffer, start, end, self._ids)
 
     def batches(self, buffer: bytearray | memoryview, start: int, end: int, left: int) -> int:  # noqa: ARG002 - not wanted
         """See InPlace."""
@@ -98,14 +97,16 @@ class _Passing:
 
 def _replaced(body: Buffer, walk: Walk, ids: _Ids) -> Replace | None:
     """Replace ids where they stand; a body that cannot be written into is copied first."""
-    in_place = isinstance(body, bytearray) or (isinstance(body, memoryview) and not body.readonly)
-    out = memoryview(body) if in_place else None
+    out = writable(body)
     for _, start, end in walk.places(body, 0, len(body)):
-        other = ids.get(bytes(body[start:end]))
-        if other is not None:
-            out = memoryview(bytearray(body)) if out is None else out
-            out[start:end] = other
-    return None if in_place or out is None else Replace(bytes(out))
+        _replace(out, start, end, ids)
+    return written(body, out)
+
+
+def _replace(buffer: bytearray | memoryview, start: int, end: int, ids: _Ids) -> None:
+    other = ids.get(bytes(buffer[start:end]))
+    if other is not None:
+        buffer[start:end] = other
 
 
 @lru_cache(maxsize=KINDS)
