@@ -8,13 +8,13 @@ has to do (`Follower` reads on while nothing happens). Where the logs end is wri
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 import trio
 
+from appliance.control.asking import Asking
 from appliance.control.checkpoints import CheckpointHistory, in_words
 from appliance.control.datapath import ClusterView, DataPath, Partition
 from appliance.control.offset_mapping import Logs, joined_with_own, mirror_map
@@ -22,7 +22,6 @@ from appliance.control.offset_syncs import SyncHistory
 from appliance.control.replication import Topics, replicated, standing
 from appliance.control.ways_back import common, taken
 from appliance.exchange.route import Target
-from appliance.gateway.errors import ClusterUnreachable
 from appliance.policies.positions.offset_map import UNKNOWN, OffsetMap, Segment
 from appliance.policies.positions.offset_maps import PositionMaps, TopicId
 from appliance.policies.positions.way_back import WayBack
@@ -32,10 +31,7 @@ from appliance.resources.virtual_cluster import VirtualClusterSpec
 NO_TOPIC_IDS: Mapping[str, bytes] = MappingProxyType({})
 
 FOLLOW_EVERY = 5.0
-_FOLLOW_SECONDS = 30.0
 _SHOWN = 5
-
-log = logging.getLogger("tidegate.control")
 
 
 @dataclass(frozen=True)
@@ -252,7 +248,7 @@ class Follower:
     """
 
     def __init__(self, data_path: DataPath, pairs: Callable[[], set[Pair]]) -> None:
-        self._data_path = data_path
+        self._asking = Asking(data_path)
         self._pairs = pairs
         self._histories: dict[tuple[str, str], SyncHistory] = {}
 
@@ -262,19 +258,8 @@ class Follower:
 
     async def run(self) -> None:
         """Read on every few seconds until cancelled."""
-        failing: set[Pair] = set()
         while True:
             for pair in self._pairs():
-                try:
-                    with trio.fail_after(_FOLLOW_SECONDS):
-                        async with self._data_path.cluster_client(pair.source) as client:
-                            await self.history(pair.source.name, pair.target).read_on(client)
-                except (ClusterUnreachable, trio.TooSlowError) as error:
-                    if pair not in failing:
-                        log.warning(
-                            "offset syncs from %s to %s cannot be read: %s", pair.source.name, pair.target, error
-                        )
-                    failing.add(pair)
-                else:
-                    failing.discard(pair)
+                what = f"offset syncs from {pair.source.name} to {pair.target}"
+                await self._asking.ask(pair.source, what, self.history(pair.source.name, pair.target).read_on)
             await trio.sleep(FOLLOW_EVERY)

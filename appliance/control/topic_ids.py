@@ -10,14 +10,13 @@ from collections.abc import Awaitable, Callable, Mapping
 
 import trio
 
+from appliance.control.asking import Asking
 from appliance.control.datapath import DataPath
 from appliance.control.errors import StateError
 from appliance.exchange.route import Target
-from appliance.gateway.errors import ClusterUnreachable
 
 LOOK_EVERY = 30.0
 """Seconds. A topic that is younger than this when its cluster dies is shown with another id afterwards."""
-_PATIENCE = 30.0
 
 log = logging.getLogger("tidegate.control")
 
@@ -35,30 +34,20 @@ class TopicIdMemory:
         seen: Seen,
         keep: Callable[[Seen], Awaitable[object]],
     ) -> None:
-        self._data_path = data_path
+        self._asking = Asking(data_path)
         self._clusters = clusters
         self._keep = keep
         self.seen = seen
 
     async def run(self) -> None:
         """Look every half minute until cancelled."""
-        failing: set[str] = set()
         while True:
             clusters = self._clusters()
             seen = {name: its for name, its in self.seen.items() if name in clusters}
             for name, target in clusters.items():
-                try:
-                    with trio.fail_after(_PATIENCE):
-                        async with self._data_path.cluster_client(target) as client:
-                            ids = await client.topic_ids()
-                except (ClusterUnreachable, trio.TooSlowError) as error:
-                    if name not in failing:
-                        log.warning("the topic ids of %s cannot be read: %s", name, error)
-                    failing.add(name)
-                else:
-                    failing.discard(name)
-                    if ids:
-                        seen[name] = ids
+                ids = await self._asking.ask(target, f"the topic ids of {name}", lambda view: view.topic_ids())
+                if ids:
+                    seen[name] = ids
             if seen != self.seen:
                 self.seen = seen
                 try:
