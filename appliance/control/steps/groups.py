@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import trio
 
@@ -29,9 +29,10 @@ async def sync_groups(run: Run) -> None:
         return
     switchover.say("not waited for")
     with trio.move_on_after(switchover.order.sync_groups):
-        live = {each.name for each in await run.both[0].groups() if each.state != _LEFT}
         while True:
-            switchover.groups = await measure(run.gauge, *run.both, run.found.topics)
+            groups = await run.both[0].groups()
+            live = {each.name for each in groups if each.state != _LEFT}
+            switchover.groups = await measure(run.gauge, *run.both, [each.name for each in groups], run.found.topics)
             switchover.say(in_words(switchover.groups))
             # What is absent, or cannot be told, does not become exact by waiting, nor what nobody reads on from:
             # preflight has warned of it.
@@ -41,10 +42,10 @@ async def sync_groups(run: Run) -> None:
 
 
 async def measure(
-    gauge: Gauge, source: ClusterView, target: ClusterView, topics: Mapping[str, Iterable[int]]
+    gauge: Gauge, source: ClusterView, target: ClusterView, names: Sequence[str], topics: Mapping[str, Iterable[int]]
 ) -> list[GroupPosition]:
-    """Return what groups have committed on both sides, those that are behind first. Raises ClusterUnreachable."""
-    names = [each.name for each in await source.groups()]
+    """Return what these groups have committed on both sides, those that are behind first. Raises
+    ClusterUnreachable."""
     here = await source.committed(names)
     there = await target.committed([name for name in names if here.get(name)])
     ends = await target.end_offsets(topics)
