@@ -11,6 +11,7 @@ from appliance.control.datapath import DataPath
 from appliance.control.replication import Ends, Gauge, in_words, lagging, replicated
 from appliance.exchange.route import Target
 from appliance.gateway.errors import ClusterUnreachable
+from appliance.policies.positions.way_back import WayBack
 
 SECONDS = 15.0
 
@@ -25,6 +26,8 @@ class CatchingUp:
     gauge: Gauge
     without: frozenset[str]
     """Topics that are not replicated: canaries'."""
+    way_back: WayBack | None
+    """What the gauge knows of the last switch."""
     at: float | None = None
     """The last time of which it is known that the target had everything that the source had then."""
     missing: str = "not measured yet"

@@ -77,8 +77,6 @@ class Watch:
         self._clocks = clocks
         self._was_healthy = False
         self._catching_up: dict[str, CatchingUp] = {}
-        self._ways_back: dict[str, WayBack | None] = {}
-        """Successor -> what its gauge knows of the last switch."""
 
     async def run(self) -> None:
         """Watch until cancelled."""
@@ -144,10 +142,9 @@ class Watch:
         found, ends = self._catching_up.get(cluster), (target_of(clusters[source]), target_of(clusters[cluster]))
         without = canary_topics(catalogue)
         if found is None or (found.source, found.target, found.without) != (*ends, without):
-            found = self._catching_up[cluster] = CatchingUp(self._data_path, *ends, gauge, without)
-        elif self._ways_back[cluster] != way_back:
-            found.gauge = gauge
-        self._ways_back[cluster] = way_back
+            found = self._catching_up[cluster] = CatchingUp(self._data_path, *ends, gauge, without, way_back)
+        elif found.way_back != way_back:
+            found.gauge, found.way_back = gauge, way_back
         return found
 
     def _caught_up_at(self, cluster: str) -> float | None:
