@@ -19,7 +19,7 @@ from appliance.exchange.message import Question
 from appliance.exchange.requests import Requests
 from appliance.exchange.responses import Responses
 from appliance.exchange.step import Step
-from appliance.wire.apis import name_of
+from appliance.wire.apis import kind_in_words
 from appliance.wire.errors import Malformed
 from appliance.wire.headers import request_frame
 from appliance.wire.walk import Buffer
@@ -56,7 +56,7 @@ class Exchange(Connection):
             raise Malformed("the broker closed its connection in the middle of a response")
         owed = self.ledger.head()
         if owed is not None:
-            what = f"{name_of(owed.api_key)} version {owed.api_version}"
+            what = kind_in_words(owed.api_key, owed.api_version)
             raise Malformed(f"the broker closed its connection without an answer to {what}")
 
     @property

@@ -18,7 +18,7 @@ from appliance.exchange.retired import is_retired, refusal
 from appliance.exchange.shared_answers import Asked
 from appliance.exchange.software import software_in
 from appliance.exchange.step import NotAuthenticated, Outgoing, OverLimit, Refused, Step, Then
-from appliance.wire.apis import SASL, Api, name_of
+from appliance.wire.apis import SASL, Api, kind_in_words
 from appliance.wire.editing import int_at
 from appliance.wire.error_codes import errors_in
 from appliance.wire.errors import Malformed
@@ -224,7 +224,7 @@ class Requests:
             )
         if kind.unreadable:
             raise Refused(
-                f"the client uses {name_of(entry.api_key)} version {entry.api_version}, which it was not offered: "
+                f"the client uses {kind_in_words(entry.api_key, entry.api_version)}, which it was not offered: "
                 "the answer would name brokers in a form that the gateway cannot read"
             )
         self._connection.ledger.enter(entry)

@@ -70,6 +70,11 @@ def name_of(api_key: int) -> str:
     return NAMES.get(api_key, f"api {api_key}")
 
 
+def kind_in_words(api_key: int, api_version: int) -> str:
+    """Return what a kind of message is called: `Fetch version 18`."""
+    return f"{name_of(api_key)} version {api_version}"
+
+
 @cache
 def known_versions(api_key: int) -> tuple[int, int] | None:
     """Return the lowest and highest version that there are layouts for, None for an unknown API."""

@@ -29,7 +29,7 @@ from kio.schema.errors import ErrorCode
 from appliance.exchange.interceptor import Close, Reply, RequestVerdict, ResponseVerdict
 from appliance.exchange.message import Answer, Question
 from appliance.policies.connect.answered_writes import BEGINS_BY_ITSELF, answer_to, transactional_id_of
-from appliance.wire.apis import Api, name_of, understood
+from appliance.wire.apis import Api, kind_in_words, understood
 from appliance.wire.headers import is_known_write, produce_acks
 
 PRODUCE_ERROR = ErrorCode.not_leader_or_follower
@@ -55,7 +55,7 @@ class RefusedWrites:
     def on_request(self, question: Question) -> RequestVerdict:
         """Refuse, or let through what may end."""
         if not understood(question.api_key, question.api_version):
-            what = f"{name_of(question.api_key)} version {question.api_version}"
+            what = kind_in_words(question.api_key, question.api_version)
             return Close(f"a switchover is under way, and {what} cannot be answered here")
         if self._open is not None and self._may_pass(question, self._open):
             return None

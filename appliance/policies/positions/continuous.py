@@ -36,7 +36,7 @@ from appliance.policies.positions.offset_fields import (
 from appliance.policies.positions.offset_map import OUT_OF_RANGE, UNKNOWN, OffsetMap
 from appliance.policies.positions.offset_maps import Partition, PositionMaps
 from appliance.policies.positions.record_batches import Batches
-from appliance.wire.apis import Api, name_of, request_header_version, understood
+from appliance.wire.apis import Api, kind_in_words, name_of, request_header_version, understood
 from appliance.wire.editing import int_at, string_at, writable
 from appliance.wire.errors import Malformed
 from appliance.wire.walk import compact_length, legacy_length
@@ -74,7 +74,7 @@ class Continuous:
         if not maps:
             return None
         if not understood(question.api_key, question.api_version):
-            what = f"{name_of(question.api_key)} version {question.api_version}"
+            what = kind_in_words(question.api_key, question.api_version)
             return Close(f"the client uses {what}, which it was not offered: its offsets cannot be read")
         walk, kinds = walk_and_kinds(question.api_key, question.api_version, "request")
         compact = request_header_version(question.api_key, question.api_version) == 2

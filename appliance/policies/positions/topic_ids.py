@@ -19,7 +19,7 @@ from functools import lru_cache
 from appliance.exchange.interceptor import Close, InPlace, Replace, RequestVerdict, ResponseVerdict, written
 from appliance.exchange.message import Answer, Question
 from appliance.policies.positions.offset_maps import TopicIdsByName
-from appliance.wire.apis import KINDS, known_versions, name_of, understood
+from appliance.wire.apis import KINDS, kind_in_words, known_versions, understood
 from appliance.wire.editing import writable
 from appliance.wire.layout import Direction, layout_of, paths_to
 from appliance.wire.walk import Buffer, Walk, walk_of
@@ -61,7 +61,7 @@ class TopicIds:
         if not ids:
             return None
         if not understood(question.api_key, question.api_version):
-            what = f"{name_of(question.api_key)} version {question.api_version}"
+            what = kind_in_words(question.api_key, question.api_version)
             return Close(f"the client uses {what}, which there is no layout for: the topic ids in it cannot be read")
         return _replaced(question.body, _walk(question.api_key, question.api_version, "request"), ids)
 
