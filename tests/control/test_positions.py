@@ -20,7 +20,7 @@ from appliance.gateway.errors import ClusterUnreachable
 from appliance.policies.positions.offset_map import OffsetMap, Segment
 from appliance.policies.positions.offset_maps import NO_MAPS, PositionMaps
 from appliance.resources.virtual_cluster import VirtualClusterSpec
-from tests.control.world import MemoryCluster, World, running_plane, state_in, until
+from tests.control.world import ORDERS, MemoryCluster, World, running_plane, state_in, until
 
 T = ("orders", 0)
 
@@ -244,19 +244,7 @@ async def test_the_plan_says_what_is_not_exact():
 
 # -- as part of the plane
 
-CONTINUOUS = """
-{kind: Cluster, metadata: {name: primary}, spec: {bootstrap: ["10.0.0.1:9092"]}}
----
-{kind: Cluster, metadata: {name: standby}, spec: {bootstrap: ["10.0.0.2:9092"]}}
----
-kind: VirtualCluster
-metadata: {name: orders}
-spec: {cluster: primary, standbys: [standby], replication: mirrormaker, offsets: continuous}
----
-kind: Listener
-metadata: {name: orders}
-spec: {bind: "127.0.0.1:19092", virtual_cluster: orders, broker_ports: {first: 19093, count: 10}}
-"""
+CONTINUOUS = ORDERS.replace("replication: mirrormaker", "replication: mirrormaker, offsets: continuous")
 
 
 async def switched(plane: Any, to: str, mode: str) -> Any:

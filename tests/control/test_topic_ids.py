@@ -17,7 +17,7 @@ from appliance.control.switchover import Switchover
 from appliance.control.topic_ids import LOOK_EVERY
 from appliance.policies.positions.offset_maps import NO_MAPS, PositionMaps, TopicId
 from appliance.resources.virtual_cluster import VirtualClusterSpec
-from tests.control.world import MemoryCluster, World, running_plane, state_in, until
+from tests.control.world import ORDERS, MemoryCluster, World, running_plane, state_in, until
 
 
 def topic_id(name: str) -> bytes:
@@ -104,15 +104,7 @@ def test_damaged_ids_in_the_state_file_are_refused(damaged: object):
 
 # -- a cluster that is lost
 
-LOST = """
-{kind: Cluster, metadata: {name: primary}, spec: {bootstrap: ["10.0.0.1:9092"]}}
----
-{kind: Cluster, metadata: {name: standby}, spec: {bootstrap: ["10.0.0.2:9092"]}}
----
-kind: VirtualCluster
-metadata: {name: orders}
-spec: {cluster: primary, standbys: [standby], replication: none}
-"""
+LOST = ORDERS.replace("replication: mirrormaker", "replication: none")
 
 
 def world_of_two() -> World:
