@@ -150,8 +150,8 @@ def _groups(source: Inventory, target: Inventory) -> list[Finding]:
             f"committed offsets on {target.name}, for the {partitions} partitions that it has them for on "
             f"{source.name}",
             f"offsets for {target.committed.get(name, 0)}",
-            "see that the replication syncs group offsets (sync.group.offsets.enabled), or the group begins where its "
-            "reset policy says",
+            f"a planned switchover writes them; for the day when {source.name} is lost, see that the replication syncs "
+            "group offsets (sync.group.offsets.enabled), or the group begins where its reset policy says",
         )
         for name, partitions in sorted(source.committed.items())
         if target.committed.get(name, 0) < partitions

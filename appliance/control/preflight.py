@@ -13,7 +13,7 @@ from appliance.control.drift import CONFIGS, Inventory, Topics, drift
 from appliance.control.plan import Finding, Plan, PlannedGroup, PlannedPart, PlannedTransaction
 from appliance.control.replication import Ends, Gauge, lagging, replicated, total
 from appliance.control.switchover import Switchover
-from appliance.gateway.client import Group
+from appliance.gateway.client import Commit, Group
 from appliance.gateway.errors import ClusterUnreachable
 
 SECONDS = 15.0
@@ -173,11 +173,11 @@ async def _asked(unasked: dict[str, str], what: str, question: Callable[[], Awai
 
 
 def _planned_groups(
-    groups: Sequence[Group], committed: dict[str, dict[Partition, int]], ends: Ends
+    groups: Sequence[Group], committed: dict[str, dict[Partition, Commit]], ends: Ends
 ) -> tuple[PlannedGroup, ...]:
     planned = []
     for group in groups:
-        offsets = {each: at for each, at in committed.get(group.name, {}).items() if each in ends.end}
+        offsets = {each: its.offset for each, its in committed.get(group.name, {}).items() if each in ends.end}
         lag = sum(max(0, ends.end[each] - at) for each, at in offsets.items())
         planned.append(PlannedGroup(group.name, group.type, group.state, group.clients, len(offsets), lag))
     return tuple(sorted(planned, key=lambda each: (-len(each.clients), each.name)))

@@ -18,17 +18,18 @@ from appliance import __version__
 from appliance.exchange.route import Target
 from appliance.exchange.topology import HostPort, Node
 from appliance.gateway import client_groups, client_records, client_settings, client_transactions
-from appliance.gateway.client_groups import Group, Kind
+from appliance.gateway.client_groups import Commit, Group, Kind
 from appliance.gateway.client_link import CLIENT_ID, Link
 from appliance.gateway.client_records import KeyValue
 from appliance.gateway.client_settings import AclEntry
 from appliance.gateway.client_transactions import OpenTransaction
+from appliance.gateway.credentials import OWN_NAME
 from appliance.gateway.dialer import Dialer
 from appliance.gateway.errors import ClusterUnreachable
 from appliance.wire.apis import Api
 from appliance.wire.codec import element_type, request_type
 
-__all__ = ["AclEntry", "ClusterClient", "ClusterFacts", "Group", "KeyValue", "OpenTransaction", "open_client"]
+__all__ = ["AclEntry", "ClusterClient", "ClusterFacts", "Commit", "Group", "KeyValue", "OpenTransaction", "open_client"]
 
 _FIRST, _END = -2, -1
 """ListOffsets' timestamps for the first offset and for the one behind the last."""
@@ -44,9 +45,9 @@ class ClusterFacts:
 
 
 @asynccontextmanager
-async def open_client(target: Target, dialer: Dialer) -> AsyncIterator[ClusterClient]:
-    """Open a client; its connections end with the block."""
-    client = ClusterClient(target, dialer)
+async def open_client(target: Target, dialer: Dialer, principal: str | None = OWN_NAME) -> AsyncIterator[ClusterClient]:
+    """Open a client; its connections end with the block. `principal`: as `Dialer.dial` has it."""
+    client = ClusterClient(target, dialer, principal)
     try:
         yield client
     finally:
@@ -57,9 +58,10 @@ class ClusterClient:
     """Made by `open_client`. Every method raises ClusterUnreachable, whose message names the cluster and what was
     tried."""
 
-    def __init__(self, target: Target, dialer: Dialer) -> None:
+    def __init__(self, target: Target, dialer: Dialer, principal: str | None) -> None:
         self._target = target
         self._dialer = dialer
+        self._principal = principal
         self._links: dict[HostPort, Link] = {}
         self._brokers: dict[int, HostPort] = {}
         self._leaders: dict[Partition, int] = {}
@@ -173,9 +175,13 @@ class ClusterClient:
         """Return all groups, with the members of classic ones."""
         return await client_groups.groups(self)
 
-    async def committed(self, groups: Collection[str]) -> Mapping[str, Mapping[Partition, int]]:
-        """Return the offsets that groups have committed."""
+    async def committed(self, groups: Collection[str]) -> Mapping[str, Mapping[Partition, Commit]]:
+        """Return what groups have committed."""
         return await client_groups.committed(self, groups)
+
+    async def commit(self, commits: Mapping[str, Mapping[Partition, Commit]]) -> Mapping[str, str]:
+        """Commit for groups that have no members; return those that were refused something, with Kafka's error."""
+        return await client_groups.commit(self, commits)
 
     async def coordinator(self, kind: Kind, key: str) -> int:
         """Return the node that coordinates a group or a transactional id."""
@@ -308,5 +314,5 @@ class ClusterClient:
     async def _link(self, address: HostPort) -> Link:
         link = self._links.get(address)
         if link is None or link.closed:
-            link = self._links[address] = await Link.open(self._dialer, self._target, *address)
+            link = self._links[address] = await Link.open(self._dialer, self._target, *address, self._principal)
         return link

@@ -1,10 +1,10 @@
-"""Which groups there are, who is in them, what they have committed."""
+"""Which groups there are, who is in them, what they have committed; and a commit in the name of one."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal, NamedTuple
 
 import trio
 from kio.schema.errors import ErrorCode
@@ -17,6 +17,8 @@ Partition = tuple[str, int]
 Kind = Literal["group", "transaction"]
 _KEY_TYPES: Mapping[Kind, int] = {"group": 0, "transaction": 1}
 _NO_OFFSET = -1
+_NO_GENERATION, _NO_MEMBER = -1, ""
+"""Who commits for a group from outside; coordinators let it only where the group has no members."""
 _COORDINATOR_SECONDS = 3.0
 """A cluster that was never asked for a coordinator makes their topic first."""
 _COORDINATOR_EVERY = 0.1
@@ -32,6 +34,14 @@ class Group:
     state: str
     clients: tuple[str, ...] = ()
     """The client ids of its members, as far as the broker tells them (classic groups)."""
+
+
+class Commit(NamedTuple):
+    """What a group has committed for a partition."""
+
+    offset: int
+    metadata: str = ""
+    """The consumer's own; Kafka Streams keeps its time in it."""
 
 
 async def groups(asking: Asking) -> list[Group]:
@@ -79,14 +89,14 @@ async def coordinators(asking: Asking, kind: Kind, keys: Collection[str]) -> dic
     return {each.key: each.node_id for each in answer.coordinators}
 
 
-async def committed(asking: Asking, names: Collection[str]) -> dict[str, Mapping[Partition, int]]:
+async def committed(asking: Asking, names: Collection[str]) -> dict[str, Mapping[Partition, Commit]]:
     """Return what these groups have committed; a group without commits has nothing."""
     if not names:
         return {}
     by_node: dict[int, list[str]] = {}
     for name, node_id in (await coordinators(asking, "group", names)).items():
         by_node.setdefault(node_id, []).append(name)
-    found: dict[str, Mapping[Partition, int]] = {}
+    found: dict[str, Mapping[Partition, Commit]] = {}
     for node_id, its_groups in by_node.items():
         link = await asking.link_to(node_id)
         kind = request_type(Api.OFFSET_FETCH, link.version(Api.OFFSET_FETCH))
@@ -96,9 +106,40 @@ async def committed(asking: Asking, names: Collection[str]) -> dict[str, Mapping
         for group in answer.groups:
             asking.check(group.error_code, f"OffsetFetch of group {group.group_id}")
             found[group.group_id] = {
-                (topic.name, each.partition_index): each.committed_offset
+                (topic.name, each.partition_index): Commit(each.committed_offset, each.metadata or "")
                 for topic in group.topics
                 for each in topic.partitions
                 if each.error_code is ErrorCode.none and each.committed_offset > _NO_OFFSET
             }
     return found
+
+
+async def commit(asking: Asking, commits: Mapping[str, Mapping[Partition, Commit]]) -> dict[str, str]:
+    """Commit for groups that have no members; return those that were refused something, with Kafka's error:
+    UNKNOWN_MEMBER_ID where a group has members after all."""
+    refused: dict[str, str] = {}
+    nodes = await coordinators(asking, "group", commits) if commits else {}
+    for name, its in commits.items():
+        link = await asking.link_to(nodes[name])
+        answer = await link.ask(Api.OFFSET_COMMIT, _commit_of(name, its, link.version(Api.OFFSET_COMMIT)))
+        for code in (each.error_code for topic in answer.topics for each in topic.partitions):
+            if code is not ErrorCode.none:
+                refused[name] = code.name.upper()
+    return refused
+
+
+def _commit_of(group: str, commits: Mapping[Partition, Commit], version: int) -> Any:
+    kind = request_type(Api.OFFSET_COMMIT, version)
+    topic_kind = element_type(kind, "topics")
+    partition_kind = element_type(topic_kind, "partitions")
+    by_topic: dict[str, list[Any]] = {}
+    for (topic, partition), its in commits.items():
+        by_topic.setdefault(topic, []).append(
+            partition_kind(partition_index=partition, committed_offset=its.offset, committed_metadata=its.metadata)
+        )
+    return kind(
+        group_id=group,
+        generation_id_or_member_epoch=_NO_GENERATION,
+        member_id=_NO_MEMBER,
+        topics=tuple(topic_kind(name=topic, partitions=tuple(its)) for topic, its in by_topic.items()),
+    )

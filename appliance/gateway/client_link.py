@@ -9,7 +9,6 @@ import trio
 
 from appliance.exchange.route import Target
 from appliance.gateway.channel import Channel, receive_exactly, send_all
-from appliance.gateway.credentials import OWN_NAME
 from appliance.gateway.dialer import Dialer
 from appliance.gateway.errors import ClusterUnreachable, NotLoggedIn, TlsUnusable
 from appliance.wire.apis import Api, name_of
@@ -27,6 +26,7 @@ _VERSIONS: Mapping[Api, tuple[int, int]] = {
     Api.LIST_OFFSETS: (1, 7),
     Api.METADATA: (0, 12),
     Api.OFFSET_FETCH: (8, 8),
+    Api.OFFSET_COMMIT: (8, 9),
     Api.FIND_COORDINATOR: (4, 4),
     Api.DESCRIBE_GROUPS: (5, 5),
     Api.LIST_GROUPS: (4, 5),
@@ -52,11 +52,11 @@ class Link:
         self.closed = False
 
     @classmethod
-    async def open(cls, dialer: Dialer, target: Target, host: str, port: int) -> Link:
-        """Connect, and learn what the node speaks."""
+    async def open(cls, dialer: Dialer, target: Target, host: str, port: int, principal: str | None) -> Link:
+        """Connect as this principal, and learn what the node speaks."""
         name = f"{host}:{port}"
         try:
-            dialled = await dialer.dial(target, host, port, seconds=_CONNECT_SECONDS, principal=OWN_NAME)
+            dialled = await dialer.dial(target, host, port, seconds=_CONNECT_SECONDS, principal=principal)
         except (OSError, TlsUnusable, NotLoggedIn) as error:
             raise ClusterUnreachable(f"{name}: {_reason(error)}") from error
         link = cls(dialled.channel, name)

@@ -1,4 +1,4 @@
-"""What a virtual cluster declares about consumers across a switchover."""
+"""What a virtual cluster declares about its clients across a switchover."""
 
 from __future__ import annotations
 
@@ -34,6 +34,9 @@ class Remedies(Spec):
     """Leader epochs, which start anew on each cluster, go on rising for clients once there was a switchover."""
     topic_ids: Switch = "on"
     """Topics keep the ids that clients know, though each cluster has its own."""
+    group_offsets: Switch = "on"
+    """What groups have committed is written to the new side by a planned switchover, not only by MirrorMaker, which
+    does it at an interval, where it is told to, and not always exactly."""
     transactions: Switch = "on"
     """Transactional producers, which the new side does not know, are told to abort and given a new producer id."""
 

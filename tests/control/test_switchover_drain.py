@@ -12,6 +12,8 @@ from appliance.gateway.client import Group
 from appliance.policies.connect.refused_writes import RefusedWrites
 from tests.control.world import ORDERS, World, running_plane, until
 
+WITHOUT_GROUP_OFFSETS = ORDERS.replace("mirrormaker}", "mirrormaker, remedies: {group_offsets: off}}")
+
 
 @pytest.fixture
 def world() -> World:
@@ -149,37 +151,105 @@ async def test_a_cluster_that_does_not_tell_its_transactions(world: World, autoj
     assert any("an answer about transactions" in note for note in switchover.plan.notes)
 
 
-async def test_groups_are_waited_for_and_compared(world: World, autojump_clock: MockClock):
+@pytest.mark.parametrize(
+    ("there", "behind"),
+    [({("payments", 0): 2}, "behind"), ({}, "absent"), ({("payments", 0): 4}, "ahead")],
+)
+async def test_what_groups_have_committed_is_written_to_the_target(
+    world: World, autojump_clock: MockClock, there: dict[tuple[str, int], int], behind: str
+):
     primary, standby = world.cluster("primary"), world.cluster("standby")
     primary.group_list = [Group("billing", "classic", "Stable", ("billing-1", "billing-2"))]
     primary.commits["billing"] = {("payments", 0): 9}
-    standby.commits["billing"] = {("payments", 0): 2}
+    standby.commits["billing"] = there
     async with running_plane(world) as plane:
-        switchover = plane.start_switchover("orders", "standby", sync_groups=5.0)
-        await trio.sleep(1)
-        assert (switchover.state, switchover.detail) == (
-            "groups",
-            "0 of 1 positions of groups are exact, 1 are behind, by 1 records in all",
-        )
-        standby.commits["billing"] = {("payments", 0): 3}  # the sync says 8 -> 2
+        switchover = plane.start_switchover("orders", "standby", sync_groups=300.0)
+        started = trio.current_time()
         await until(lambda: switchover.over)
+        assert trio.current_time() - started < 300, behind  # of the test's own clock
+    assert standby.commits["billing"] == {("payments", 0): 3}  # the sync says 8 -> 2
     assert switchover.groups == [GroupPosition("billing", "payments", 0, 9, 3, 0)]
+    assert switchover.history[4].detail == (
+        "1 of 1 positions of groups are exact; those of 1 groups were written to standby"
+    )
     assert switchover.plan is not None
     (group,) = switchover.plan.groups
     assert (group.name, group.clients, group.lag) == ("billing", ("billing-1", "billing-2"), 1)
 
 
-async def test_a_group_without_members_is_compared_and_not_waited_for(world: World, autojump_clock: MockClock):
+async def test_a_group_without_members_is_brought_forward(world: World, autojump_clock: MockClock):
+    primary, standby = world.cluster("primary"), world.cluster("standby")
+    primary.group_list = [Group("nightly", "classic", "Empty")]
+    primary.commits["nightly"] = {("payments", 0): 9}
+    standby.commits["nightly"] = {("payments", 0): 2}
+    async with running_plane(world) as plane:
+        switchover = plane.start_switchover("orders", "standby")
+        await until(lambda: switchover.over)
+    assert standby.commits["nightly"] == {("payments", 0): 3}
+
+
+async def test_a_group_without_members_is_not_set_back(world: World, autojump_clock: MockClock):
     primary, standby = world.cluster("primary"), world.cluster("standby")
     primary.group_list = [Group("left", "classic", "Empty")]
     primary.commits["left"] = {("payments", 0): 9}
-    standby.commits["left"] = {("payments", 0): 2}
+    standby.commits["left"] = {("payments", 0): 4}
+    async with running_plane(world) as plane:
+        switchover = plane.start_switchover("orders", "standby")
+        await until(lambda: switchover.over)
+    assert standby.commits["left"] == {("payments", 0): 4}
+    assert switchover.history[4].detail == (
+        "0 of 1 positions of groups are exact, 1 are AHEAD, by 1 records that would be skipped"
+    )
+
+
+async def test_groups_that_the_target_does_not_take_are_waited_for(world: World, autojump_clock: MockClock):
+    primary, standby = world.cluster("primary"), world.cluster("standby")
+    primary.group_list = [Group("billing", "classic", "Stable")]
+    primary.commits["billing"] = {("payments", 0): 9}
+    standby.commits["billing"] = {("payments", 0): 2}
+    standby.refuses_commits = "GROUP_AUTHORIZATION_FAILED"
+    async with running_plane(world) as plane:
+        switchover = plane.start_switchover("orders", "standby", sync_groups=5.0)
+        await trio.sleep(1)
+        assert (switchover.state, switchover.detail) == (
+            "groups",
+            "0 of 1 positions of groups are exact, 1 are behind, by 1 records in all; "
+            "standby refused those of 1 (billing: GROUP_AUTHORIZATION_FAILED)",
+        )
+        standby.commits["billing"] = {("payments", 0): 3}
+        await until(lambda: switchover.over)
+    assert switchover.groups == [GroupPosition("billing", "payments", 0, 9, 3, 0)]
+
+
+async def test_groups_with_members_on_the_target_are_not_waited_for(world: World, autojump_clock: MockClock):
+    primary, standby = world.cluster("primary"), world.cluster("standby")
+    primary.group_list = [Group("billing", "classic", "Stable")]
+    primary.commits["billing"] = {("payments", 0): 9}
+    standby.commits["billing"] = {("payments", 0): 2}
+    standby.refuses_commits = "UNKNOWN_MEMBER_ID"
     async with running_plane(world) as plane:
         started = trio.current_time()
         switchover = plane.start_switchover("orders", "standby", sync_groups=300.0)
         await until(lambda: switchover.over)
         assert trio.current_time() - started < 300  # of the test's own clock
-    assert switchover.groups == [GroupPosition("left", "payments", 0, 9, 2, 1)]
+    assert switchover.groups == [GroupPosition("billing", "payments", 0, 9, 2, 1)]
+
+
+async def test_without_the_remedy_groups_are_waited_for_and_compared(world: World, autojump_clock: MockClock):
+    primary, standby = world.cluster("primary"), world.cluster("standby")
+    primary.group_list = [Group("billing", "classic", "Stable"), Group("left", "classic", "Empty")]
+    primary.commits = {name: {("payments", 0): 9} for name in ("billing", "left")}
+    standby.commits = {name: {("payments", 0): 2} for name in ("billing", "left")}
+    async with running_plane(world, WITHOUT_GROUP_OFFSETS) as plane:
+        switchover = plane.start_switchover("orders", "standby", sync_groups=300.0)
+        await trio.sleep(1)
+        assert switchover.detail == "0 of 2 positions of groups are exact, 2 are behind, by 2 records in all"
+        standby.commits["billing"] = {("payments", 0): 3}  # and nobody reads on from what is left
+        await until(lambda: switchover.over)
+    assert switchover.groups == [
+        GroupPosition("left", "payments", 0, 9, 2, 1),
+        GroupPosition("billing", "payments", 0, 9, 3, 0),
+    ]
 
 
 async def test_groups_that_are_not_synced_do_not_forbid_the_switch(world: World, autojump_clock: MockClock):
@@ -209,7 +279,7 @@ async def test_positions_that_no_waiting_mends_are_told(
     primary.group_list = [Group("billing", "classic", "Stable")]
     primary.commits["billing"] = {("payments", 0): 9}
     world.cluster("standby").commits["billing"] = there
-    async with running_plane(world) as plane:
+    async with running_plane(world, WITHOUT_GROUP_OFFSETS) as plane:
         switchover = plane.start_switchover("orders", "standby", sync_groups=1.0)
         await until(lambda: switchover.over)
     assert switchover.history[4].detail == said

@@ -23,7 +23,7 @@ from appliance.control.statedir import StateDir
 from appliance.control.switchover import Clocks
 from appliance.exchange.measures import Measures
 from appliance.exchange.route import Target
-from appliance.gateway.client import AclEntry, ClusterFacts, Group, KeyValue, OpenTransaction
+from appliance.gateway.client import AclEntry, ClusterFacts, Commit, Group, KeyValue, OpenTransaction
 from appliance.gateway.clientele import Clientele, ClientKind
 from appliance.gateway.errors import ClusterUnreachable
 from appliance.gateway.server import GatewayFacts
@@ -91,6 +91,8 @@ class MemoryCluster:
     """Partition -> how many transaction markers its log ends in."""
     group_list: list[Group] = field(default_factory=list)
     commits: dict[str, dict[Partition, int]] = field(default_factory=dict)
+    refuses_commits: str = ""
+    """Kafka's error for commits from outside."""
     transactions: dict[str, str] = field(default_factory=dict)
     """Transactional id -> state."""
     fenced_ids: list[str] = field(default_factory=list)
@@ -173,9 +175,17 @@ class MemoryCluster:
         await self._ask("groups")
         return self.group_list
 
-    async def committed(self, groups: Collection[str]) -> Mapping[str, Mapping[Partition, int]]:
+    async def committed(self, groups: Collection[str]) -> Mapping[str, Mapping[Partition, Commit]]:
         await self._ask("committed")
-        return {name: dict(self.commits.get(name, {})) for name in groups}
+        return {name: {at: Commit(its) for at, its in self.commits.get(name, {}).items()} for name in groups}
+
+    async def commit(self, commits: Mapping[str, Mapping[Partition, Commit]]) -> Mapping[str, str]:
+        await self._ask()
+        if self.refuses_commits:
+            return dict.fromkeys(commits, self.refuses_commits)
+        for group, its in commits.items():
+            self.commits.setdefault(group, {}).update({at: each.offset for at, each in its.items()})
+        return {}
 
     async def coordinator(self, kind: str, key: str) -> int:  # noqa: ARG002 - it has one broker
         await self._ask("coordinator")

@@ -11,7 +11,7 @@ import trio
 from confluent_kafka import Consumer, Producer, TopicPartition
 
 from appliance.exchange.route import Target
-from appliance.gateway.client import ClusterClient, OpenTransaction, open_client
+from appliance.gateway.client import ClusterClient, Commit, OpenTransaction, open_client
 from appliance.gateway.dialer import Dialer
 from appliance.gateway.errors import ClusterUnreachable
 from appliance.harness import BlockingCluster
@@ -74,9 +74,22 @@ async def test_groups_their_members_and_commits(kafka_cluster: BlockingCluster, 
             assert (group.type, group.clients) == ("classic", ("billing-1",))
             assert (await client.committed([fresh_name]))[fresh_name] == {}
             consumer.commit(offsets=[TopicPartition(fresh_name, 0, 7)], asynchronous=False)
-            assert (await client.committed([fresh_name]))[fresh_name] == {(fresh_name, 0): 7}
+            assert (await client.committed([fresh_name]))[fresh_name] == {(fresh_name, 0): (7, "")}
+            from_outside = {fresh_name: {(fresh_name, 0): Commit(3, "the consumer's own")}}
+            assert await client.commit(from_outside) == {fresh_name: "UNKNOWN_MEMBER_ID"}
+            await trio.to_thread.run_sync(consumer.close)
+            assert await client.commit(from_outside) == {}
+            assert await client.committed([fresh_name]) == from_outside
     finally:
         await trio.to_thread.run_sync(consumer.close)
+
+
+async def test_a_group_that_never_was_is_committed_for(kafka_cluster: BlockingCluster, fresh_name: str):
+    await trio.to_thread.run_sync(kafka_cluster.create_topic, fresh_name)
+    commits = {f"{fresh_name}-{each}": {(fresh_name, 0): Commit(each)} for each in range(3)}
+    async with client_of(kafka_cluster) as client:
+        assert await client.commit(commits) == {}
+        assert await client.committed(list(commits)) == commits
 
 
 async def test_transactions_are_seen_and_brought_to_their_end(kafka_cluster: BlockingCluster, fresh_name: str):

@@ -31,6 +31,7 @@ SPECS: Mapping[Remedies, Mapping[str, Any]] = {
             "hold_fetch": "off",
             "leader_epochs": "off",
             "topic_ids": "off",
+            "group_offsets": "off",
             "transactions": "off",
         },
     },

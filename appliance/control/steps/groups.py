@@ -1,8 +1,14 @@
-"""Groups' offsets: replicated too, and later than the records. Not having them means reading again, never losing."""
+"""Groups' offsets: replicated too, and later than the records. Not having them means reading again, never losing.
+
+MirrorMaker syncs them at an interval (a minute by default), and only where it is told to. Behind the drain both logs
+stand still and every record's place on the target is known, so what a group has committed is written there by the
+switchover itself; MirrorMaker never lowers what it finds. Coordinators let that be done only to groups without members.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import trio
 
@@ -10,17 +16,68 @@ from appliance.control.datapath import ClusterView, Partition
 from appliance.control.replication import Gauge
 from appliance.control.steps.run import Run
 from appliance.control.switchover import GroupPosition
+from appliance.gateway.client import Commit
 
 EVERY = 0.2
 _LEFT = "Empty"
 """The state of a group that has offsets and no members."""
+_IN_USE = "UNKNOWN_MEMBER_ID"
+"""What a coordinator says to a commit from outside where the group has members; MirrorMaker leaves it then, too."""
 KEPT = 500
 """Positions in the record: those that are behind come first."""
 
 
+@dataclass(frozen=True)
+class Compared:
+    """One commit of a group on both sides."""
+
+    position: GroupPosition
+    wanted: Commit | None
+    """What the target's should be; None: it cannot be told."""
+
+    @property
+    def differs(self) -> bool:
+        """Whether the target should have another one."""
+        return self.wanted is not None and self.wanted.offset != self.position.on_target
+
+
+@dataclass
+class _Writing:
+    """What this step has written to the target, and what was refused."""
+
+    groups: set[str] = field(default_factory=set)
+    refused: dict[str, str] = field(default_factory=dict)
+    """Group -> Kafka's error."""
+
+    async def write(self, target: ClusterView, found: Iterable[Compared]) -> None:
+        """Commit what is wanted. Raises ClusterUnreachable."""
+        commits: dict[str, dict[Partition, Commit]] = {}
+        for each in found:
+            if each.wanted is not None:
+                its = each.position
+                commits.setdefault(its.group, {})[its.topic, its.partition] = each.wanted
+        self.groups |= commits.keys()
+        self.refused |= await target.commit(commits)
+
+    @property
+    def settled(self) -> set[str]:
+        """Which groups nobody will do anything more for."""
+        return self.groups - {group for group, error in self.refused.items() if error != _IN_USE}
+
+    def in_words(self, target: str) -> str:
+        """Say what was written, and what was not."""
+        words = ""
+        if written := len(self.groups - self.refused.keys()):
+            words += f"; those of {written} groups were written to {target}"
+        if self.refused:
+            group, error = next(iter(self.refused.items()))
+            words += f"; {target} refused those of {len(self.refused)} ({group}: {error})"
+        return words
+
+
 async def sync_groups(run: Run) -> None:
-    """Wait a while for the groups' offsets on the target; tell which are behind, and go on. Raises ClusterUnreachable:
-    a target that does not answer now is not switched to."""
+    """Bring the groups' offsets to the target, wait a while for those that it does not take, tell which are behind, and
+    go on. Raises ClusterUnreachable: a target that does not answer now is not switched to."""
     switchover = run.switchover
     await run.both[1].describe()
     if run.gauge is None or run.ends is None or not run.found.groups_known:
@@ -28,43 +85,59 @@ async def sync_groups(run: Run) -> None:
         switchover.say(f"not compared: {why}")
         return
     switchover.say("not waited for")
+    carried = all(each.spec.remedies.group_offsets == "on" for each in run.positions.values())
+    writing = _Writing()
     with trio.move_on_after(switchover.order.sync_groups):
         while True:
             groups = await run.both[0].groups()
             live = {each.name for each in groups if each.state != _LEFT}
-            switchover.groups = await measure(run.gauge, *run.both, [each.name for each in groups], run.found.topics)
-            switchover.say(in_words(switchover.groups))
+            found = await compare(run.gauge, *run.both, [each.name for each in groups], run.found.topics)
+            switchover.groups = [each.position for each in found[:KEPT]]
+            switchover.say(in_words(switchover.groups) + writing.in_words(switchover.target))
+            # Once for each group: what it commits from here on is little, and it may go on committing for long.
+            due = [each for each in found if each.position.group not in writing.groups and _to_write(each, live)]
+            if carried and due:
+                await writing.write(run.both[1], due)
+                continue
             # What is absent, or cannot be told, does not become exact by waiting, nor what nobody reads on from:
             # preflight has warned of it.
-            if not any((each.behind or 0) > 0 for each in switchover.groups if each.group in live):
+            waiting = live - writing.settled
+            if not any((each.behind or 0) > 0 for each in switchover.groups if each.group in waiting):
                 return
             await trio.sleep(EVERY)
 
 
-async def measure(
+def _to_write(each: Compared, live: set[str]) -> bool:
+    """Where the target is ahead, a group without members may be another one there, of the same name."""
+    return each.differs and (each.position.group in live or (each.position.behind or 0) >= 0)
+
+
+async def compare(
     gauge: Gauge, source: ClusterView, target: ClusterView, names: Sequence[str], topics: Mapping[str, Iterable[int]]
-) -> list[GroupPosition]:
+) -> list[Compared]:
     """Return what these groups have committed on both sides, those that are behind first. Raises
     ClusterUnreachable."""
     here = await source.committed(names)
     there = await target.committed([name for name in names if here.get(name)])
     ends = await target.end_offsets(topics)
     found = [
-        position(gauge, name, partition, offset, there.get(name, {}).get(partition), ends[partition])
+        _compared(gauge, name, partition, its, there.get(name, {}).get(partition), ends[partition])
         for name in names
-        for partition, offset in sorted(here.get(name, {}).items())
+        for partition, its in sorted(here.get(name, {}).items())
         if partition in ends
     ]
-    return sorted(found, key=lambda each: -1 if each.behind is None else each.behind, reverse=True)[:KEPT]
+    return sorted(found, key=lambda each: -1 if (behind := each.position.behind) is None else behind, reverse=True)
 
 
-def position(
-    gauge: Gauge, group: str, partition: Partition, committed: int, on_target: int | None, target_end: int
-) -> GroupPosition:
+def _compared(
+    gauge: Gauge, group: str, partition: Partition, committed: Commit, there: Commit | None, target_end: int
+) -> Compared:
     """Compare one commit on both sides. One that is ahead would skip records: it is told as a negative number."""
-    exact = gauge.translated(partition, committed, target_end)
+    exact = gauge.translated(partition, committed.offset, target_end)
+    on_target = None if there is None else there.offset
     behind = None if exact is None or on_target is None else exact - on_target
-    return GroupPosition(group, *partition, committed, on_target, behind)
+    wanted = None if exact is None else committed._replace(offset=exact)
+    return Compared(GroupPosition(group, *partition, committed.offset, on_target, behind), wanted)
 
 
 def in_words(positions: list[GroupPosition]) -> str:
