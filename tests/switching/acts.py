@@ -22,8 +22,10 @@ class Act:
     name: ActName
     begins: float
     """Since when the clients are looked at."""
+    ending: float
+    """When it first touched transactional producers: no transaction began any more, or the cluster was gone."""
     touched: float
-    """When it first touched clients: writes were held, or the cluster was gone."""
+    """When it first touched all others: writes were held, or the cluster was gone."""
     switched: float
     ends: float
     """Until when acknowledged records are judged; the logs were read after it."""
@@ -37,6 +39,10 @@ class Act:
     """Group -> partition -> place, on the cluster that served before."""
     ended: Mapping[str, str] = field(default_factory=dict)
     """Client -> how its process had ended by itself."""
+
+    def touches(self, mode: Mode) -> float:
+        """Return when it first touched a client that does this."""
+        return self.ending if mode is Mode.TRANSACTIONAL else self.touched
 
 
 @dataclass(frozen=True)

@@ -24,9 +24,10 @@ _TITLES: Mapping[tuple[Remedies, ActName], str] = {
 _HEAD = ("client", "doing", "first", "stable", "lost", "twice", "skipped", "again", "disorder", "errors", "held")
 _MEANINGS: Mapping[str, str] = {
     "first, stable": (
-        "from the moment that the switch touches clients (writes are held, or the cluster is gone): until the first "
-        "success, and until the start of five seconds without an error or a gap, in the partition in which that took "
-        "longest. 0.0 s: no gap longer than its usual"
+        "from the moment that the switch touches this client (writes are held; for a transactional producer: no "
+        "transaction begins any more; or the cluster is gone): until the first success, and until the start of five "
+        "seconds without an error or a gap, in the partition in which that took longest. 0.0 s: no gap longer than its "
+        "usual"
     ),
     "lost": (
         "acknowledged, and not in the log of the cluster that serves now; `5 of 6`: of so many that replication had "

@@ -146,7 +146,8 @@ class _Stage:
         return Act(
             name=name,
             begins=self._begins,
-            touched=entered["transactions"],
+            ending=entered["transactions"],
+            touched=entered["fence"],
             switched=entered["switch"],
             ends=ends,
             settled=await self._settled(serving),
@@ -172,6 +173,7 @@ class _Stage:
         return Act(
             name="unplanned",
             begins=self._begins,
+            ending=touched,
             touched=touched,
             switched=entered["switch"],
             ends=ends,

@@ -63,7 +63,7 @@ def _row(account: Account, act: Act, remedies: Remedies, new: _Counts, back: Rec
         mode=account.mode,
         first_success=back.first_success_seconds,
         stable=back.stable_seconds,
-        looked_at=act.ends - act.touched,
+        looked_at=act.ends - act.touches(account.mode),
         lost=new.lost,
         unreplicated=new.unreplicated,
         duplicated=new.duplicated,
@@ -209,8 +209,16 @@ def _in_short(text: str) -> str:
 
 
 def _recoveries(accounts: Sequence[Account], act: Act) -> dict[str, Recovery]:
-    """Return how each came back from this act: in the partition in which that took longest, for one that stands still
-    would not be seen among the others.
+    """Return how each came back from this act."""
+    found: dict[str, Recovery] = {}
+    for touched in {act.ending, act.touched}:
+        found |= _recoveries_since(touched, [each for each in accounts if act.touches(each.mode) == touched], act)
+    return found
+
+
+def _recoveries_since(touched: float, accounts: Sequence[Account], act: Act) -> dict[str, Recovery]:
+    """Return how each came back: in the partition in which that took longest, for one that stands still would not be
+    seen among the others.
 
     Everybody is taken for a reader of a topic of its own: what a producer has in hand is not told, so that its silence
     would be taken for idleness.
@@ -234,7 +242,7 @@ def _recoveries(accounts: Sequence[Account], act: Act) -> dict[str, Recovery]:
             events += [
                 ClientError(at=each.at, client=name, error=each.text) for each in within if each.event in failures
             ]
-    for state, at in (("fence", act.touched), ("switch", act.switched)):
+    for state, at in (("fence", touched), ("switch", act.switched)):
         events.append(SwitchoverProgressed(at=at, virtual_cluster="matrix", state=state))
     events.append(PhaseEnded(at=act.ends, phase="settle", ok=True))
     found = {each.client: each.as_recovery() for each in recoveries(events, ledger)}

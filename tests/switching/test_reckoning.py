@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from tests.matrix.standing import Mode
 from tests.matrix.tasks import Event
 from tests.matrix.truth import Written
@@ -40,6 +42,7 @@ READER = Account("c", "1", "g", Mode.CLASSIC, "t", told("delivered", *range(COUN
 ACT = Act(
     name="planned",
     begins=100.0,
+    ending=SWITCHED,
     touched=SWITCHED,
     switched=SWITCHED,
     ends=at(COUNT),
@@ -143,9 +146,17 @@ def test_errors_are_counted_and_told():
     assert (row.errors, row.said, row.lost) == (1, "NOT_LEADER (1)", 0)
 
 
+def test_only_transactional_producers_count_from_when_no_transaction_began_any_more():
+    early = replace(ACT, ending=at(90))
+    late = [each for each in PRODUCER.events if not at(90) < each.at < at(130)]
+    moved = replace(PRODUCER, events=late)
+    assert only(moved, act=early).stable == pytest.approx(at(130) - SWITCHED)
+    assert only(replace(moved, mode=Mode.TRANSACTIONAL), act=early).stable == pytest.approx(at(130) - at(90))
+
+
 def test_damage_is_counted_with_the_switchover_that_did_it():
     first = replace(ACT, ends=at(150), settled=at(150), serving={"t": written(*range(150), 7)})
-    second = replace(ACT, name="failback", begins=at(150), touched=at(170), switched=at(170))
+    second = replace(ACT, name="failback", begins=at(150), ending=at(170), touched=at(170), switched=at(170))
     second = replace(second, serving={"t": written(*range(COUNT), 7)}, left={"t": written(*range(170))})
     assert [row.duplicated for row in rows([PRODUCER], [first, second], "on")] == [1, 0]
 
