@@ -94,6 +94,7 @@ class SnapshotMaker:
                 ),
                 fenced=standing.fence.state == "held",
                 newcomers_wait=standing.fence.newcomers == "wait",
+                held_writes_go_on=virtual_cluster.spec.remedies.held_writes == "on",
                 topics=_topics(standing),
                 outages=_outages(faults),
             )

@@ -55,6 +55,8 @@ class Connection:
         self.ledger = Ledger(self.metering)
         self.expired = False
         """The client must authenticate again before anything else (KIP-368)."""
+        self.logged_in_upstream = False
+        """The client has begun to tell the broker who it is."""
         self.reserved = False
         """The gateway itself has something to ask upstream: no further request goes there (`Then.YIELD`)."""
         self.introduction: bytes | None = None

@@ -260,6 +260,7 @@ class Requests:
                     raise Refused(reason)
         if question.api_key == Api.SASL_HANDSHAKE:
             self._connection.others = None  # from here on the broker knows the client, and may show it less
+            self._connection.logged_in_upstream = True
         if is_bare_sasl(question.api_key, question.api_version):
             return self._answer(question, question.api_version, handshake_refusal(), at, end, out, kind)
         self._forward(buffer, at, end, in_hand, out)

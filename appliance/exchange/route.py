@@ -43,6 +43,8 @@ class Route:
     """Writes are held at the gateway until a snapshot without the fence comes."""
     newcomers_wait: bool = False
     """Clients that connect are not served until such a snapshot comes either."""
+    held_writes_go_on: bool = True
+    """What is held when another cluster comes to serve is written there for the clients (`gateway.stand_in`)."""
     topics: Mapping[bytes, str] = field(default_factory=lambda: NO_TOPICS)
     """Topic ids that clients may ask for without having asked this cluster for Metadata, and the topics' names."""
     outages: Mapping[str, Outage] = field(default_factory=lambda: NOTHING)

@@ -209,10 +209,7 @@ class Host:
         address = knowledge.nodes.get(session.node_id) if session.node_id is not None else None
         candidates = [address] if address else [*target.bootstrap, *knowledge.nodes.values()]
         what = f"node {session.node_id}" if address else "any node"
-        asked = session.door.spec.authentication
-        delegated = asked is None or asked.delegated
-        principal = None if delegated else _name(session)
-        failures = []
+        principal, failures = session.name_upstream, []
         for host, port in dict.fromkeys(candidates):
             try:
                 return await self._dialer.dial(target, host, port, seconds=_CONNECT_SECONDS, principal=principal)

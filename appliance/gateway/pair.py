@@ -21,6 +21,7 @@ from appliance.exchange.exchange import Exchange
 from appliance.exchange.message import Question
 from appliance.exchange.route import Route
 from appliance.exchange.step import NotAuthenticated, OverLimit, Step, Then
+from appliance.exchange.topology import Knowledge
 from appliance.gateway.buffers import Memory, Reading
 from appliance.gateway.channel import Channel
 from appliance.gateway.dialer import Dialled
@@ -86,6 +87,8 @@ class Pair:
         self.expires_at: float | None = None
         """When the client must have authenticated again, by the reactor's clock."""
         self._authenticate = authenticate
+        self.at_the_fence = False
+        """The client's next request is a write, and waits unread until writes flow."""
         self._waiting_client = False
         """The client's next request waits until the upstream connection is free again."""
         self._between_requests = trio.Event()
@@ -245,6 +248,7 @@ class Pair:
             self._between_requests.set()
             self._reactor.yield_soon()
         elif step.then is Then.HOLD:
+            self.at_the_fence = True
             self._later(self._client, self._wait_for_the_fence)
         elif step.then is Then.OTHERS:
             self.exchange.when_told(lambda: self._guarded(self._client.pump.go_on))
@@ -257,6 +261,7 @@ class Pair:
     async def _wait_for_the_fence(self) -> None:
         while self._route().fenced:
             await self._feed.wait_newer(self._feed.current.version)
+        self.at_the_fence = False
 
     async def _answer_sasl(self, question: Question) -> None:
         assert self._authenticate is not None
@@ -276,6 +281,32 @@ class Pair:
     def _requests_ended(self) -> None:
         self.exchange.end_of_requests()
         self._client_ended = True
+
+    # -- when another cluster serves
+
+    @property
+    def quiet(self) -> bool:
+        """Whether the client waits for nothing, as far as is known here."""
+        client, exchange = self._client, self.exchange
+        idle = client.pump.idle and not self.at_the_fence and exchange.between_requests
+        return idle and not len(exchange.ledger) and not client.outlet.blocked
+
+    def hand_over(self, channel: Channel, knowledge: Knowledge, serve: Callable[[], Awaitable[None]]) -> None:
+        """Give the broker's place to who is at the other end of this channel, and run `serve` as long as the pair.
+
+        Only at the fence, while the client is owed nothing.
+        """
+        assert self.at_the_fence
+        assert not len(self.exchange.ledger)
+        for side in self._sides[1:]:
+            self._reactor.forget(side.fd)
+            side.pump.release()
+            side.channel.close()
+        del self._sides[1:]
+        self._dialling = True  # and nobody has to, any more
+        self.exchange.knowledge, self.exchange.introduction = knowledge, None
+        self._connected(channel)
+        self._nursery.start_soon(serve)
 
     # -- the gateway's own requests
 

@@ -43,6 +43,11 @@ class Pump:
         self._step: Step | None = None
         """The step in hand: its pieces have not all gone, or it waits for something."""
 
+    @property
+    def idle(self) -> bool:
+        """Whether it waits for the source, with nothing in hand."""
+        return self.listening and self._reading.start == self._reading.end
+
     def readable(self) -> None:
         """Read what has come and move it on."""
         reading, source = self._reading, self._source

@@ -32,6 +32,7 @@ from appliance.gateway.secrets import Secrets
 from appliance.gateway.session import Session
 from appliance.gateway.shares import Shares
 from appliance.gateway.snapshot import Door, Snapshot
+from appliance.gateway.stand_in import may_stand_in, stand_in
 from appliance.identity.policy import why_invalid
 
 _LOOK_SECONDS = 1.0
@@ -235,17 +236,20 @@ class Gateway:
         )
 
     async def move_clients(self, virtual_cluster: str, *, pause: float = 0.2) -> int:
-        """Close the connections to clusters that the route has left, node by node with a pause between; return how
-        many."""
+        """Close the connections to clusters that the route has left, node by node with a pause between; those that
+        have writes at the fence later, when these are written (`stand_in`). Return how many there are."""
         route = self._feed.current.routes[virtual_cluster]
-        await self._discovery.knowledge(route.target)
+        knowledge = await self._discovery.for_clients(route)
         self._open_node_doors()
         astray = [
             each
             for each in self._host.sessions
             if each.door.virtual_cluster == virtual_cluster and each.target is not None and each.target != route.target
         ]
-        return await part(astray, "moved", pause)
+        staying = [each for each in astray if route.held_writes_go_on and may_stand_in(each)]
+        for each in staying:
+            stand_in(each, route.target, knowledge, self._dialer, each.name_upstream, self._feed)
+        return len(staying) + await part([each for each in astray if each not in staying], "moved", pause)
 
     async def drain(self, seconds: float, *, pause: float = 0.2) -> int:
         """Take no new connections, and end those that stand, node by node, each when it is quiet or at the deadline;

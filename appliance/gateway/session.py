@@ -15,6 +15,7 @@ from appliance.gateway.channel import Channel
 from appliance.gateway.pair import Pair
 from appliance.gateway.snapshot import Door
 from appliance.identity.conversation import Conversation
+from appliance.identity.policy import ANONYMOUS
 from appliance.identity.principal import Principal
 
 Ending = Literal["moved", "outage", "removed", "idle", "revoked", "drained"]
@@ -57,6 +58,15 @@ class Session:
     def client_id(self) -> str:
         """The client id last heard, empty if none was."""
         return self.exchange.client_id if self.exchange else ""
+
+    @property
+    def name_upstream(self) -> str | None:
+        """The name that the client has upstream, where every principal has one; None: whoever logs in there, if anyone
+        does, it is the client."""
+        asked = self.door.spec.authentication
+        if asked is None or asked.delegated:
+            return None
+        return self.principal.name if self.principal else ANONYMOUS.name
 
     @property
     def software(self) -> Software:

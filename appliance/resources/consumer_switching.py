@@ -37,6 +37,9 @@ class Remedies(Spec):
     group_offsets: Switch = "on"
     """What groups have committed is written to the new side by a planned switchover, not only by MirrorMaker, which
     does it at an interval, where it is told to, and not always exactly."""
+    held_writes: Switch = "on"
+    """Writes that a planned switchover held go from the gateway to the new side; their clients, whose connections would
+    be closed with the others, need not send them again."""
     transactions: Switch = "on"
     """Transactional producers, which the new side does not know, are told to abort and given a new producer id."""
 

@@ -32,6 +32,7 @@ SPECS: Mapping[Remedies, Mapping[str, Any]] = {
             "leader_epochs": "off",
             "topic_ids": "off",
             "group_offsets": "off",
+            "held_writes": "off",
             "transactions": "off",
         },
     },

@@ -25,13 +25,13 @@ async def switch(run: Run) -> None:
 
 
 async def move(run: Run) -> None:
-    """Close the connections to the cluster that does not serve any more."""
+    """Lead clients away from the cluster that does not serve any more."""
     with trio.fail_after(MOVE_SECONDS):
         await run.in_effect()
         moved = 0
         for virtual_cluster in run.switchover.virtual_clusters:
             moved += await run.data_path.move_clients(virtual_cluster)
-    run.switchover.say(f"{moved} connections closed")
+    run.switchover.say(f"{moved} connections moved")
 
 
 async def verify(run: Run) -> None:

@@ -1,0 +1,126 @@
+"""Writes that a switch found at the fence are written on the new side, and their clients hear of nothing."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from functools import partial
+
+import pytest
+import trio
+from confluent_kafka import KafkaError, Message, Producer
+
+from appliance.exchange.route import Route, Target
+from appliance.gateway.feed import SnapshotFeed
+from appliance.gateway.server import Gateway
+from appliance.gateway.snapshot import Snapshot
+from appliance.harness import BlockingCluster, BlockingLab
+from appliance.resources.envelope import parse_address
+from tests.gateway.scene import PATIENCE, Scene, door_on, free_base
+from tests.gateway.test_client import client_of
+
+pytestmark = pytest.mark.kafka
+
+PARTITIONS, WRITES = 4, 20
+
+
+class Writer:
+    """A producer that tries nothing twice, and what became of its records."""
+
+    def __init__(self, bootstrap: str | None, topic: str, settings: Mapping[str, str | bool]) -> None:
+        self.acknowledged: list[str] = []
+        self.failed: list[KafkaError] = []
+        self._topic = topic
+        plain = {} if "enable.idempotence" in settings else {"retries": 0}
+        self._producer = Producer({"bootstrap.servers": bootstrap, "linger.ms": 0, "log_level": 0, **plain, **settings})
+
+    async def write(self, number: int) -> None:
+        """Hand a record over, to be sent in a request of its own."""
+        self._producer.produce(self._topic, f"{number}", partition=number % PARTITIONS, on_delivery=self._done)
+        await trio.to_thread.run_sync(self._producer.poll, 0.02)
+
+    async def flush(self) -> None:
+        left = await trio.to_thread.run_sync(self._producer.flush, PATIENCE)
+        assert not left
+
+    def _done(self, error: KafkaError | None, message: Message) -> None:
+        if error is not None:
+            self.failed.append(error)
+        else:
+            value = message.value()
+            assert value is not None
+            self.acknowledged.append(value.decode())
+
+
+@asynccontextmanager
+async def before(first: BlockingCluster, second: BlockingCluster) -> AsyncIterator[Scene]:
+    """Run a gateway that leads to the first of two clusters, with doors for the brokers of both."""
+    nodes = {0, *first.brokers, *second.brokers}
+    door = door_on(free_base({0, *(each + 1 for each in nodes)}))
+    feed = SnapshotFeed(Snapshot(1, {"orders": Route("orders", target(first))}, (door,)))
+    gateway = Gateway(feed)
+    with trio.fail_after(2 * PATIENCE):
+        async with trio.open_nursery() as nursery:
+            await nursery.start(gateway.serve)
+            yield Scene(gateway, feed, None, nursery)  # type: ignore[arg-type]  # no scripted broker here
+            nursery.cancel_scope.cancel()
+
+
+def target(cluster: BlockingCluster) -> Target:
+    return Target(cluster.name, tuple(parse_address(each) for each in cluster.bootstrap))
+
+
+async def switched_beneath(writer: Writer, here: Scene, to: BlockingCluster) -> None:
+    """Write one record, and all others while the fence is down and another cluster comes to serve."""
+    await writer.write(0)
+    await writer.flush()
+    here.publish(fenced=True)
+    for number in range(1, WRITES):
+        await writer.write(number)
+    here.publish(target=target(to))
+    assert await here.gateway.move_clients("orders", pause=0) >= 1
+    here.publish(fenced=False)
+    await writer.flush()
+
+
+async def logs_of(cluster: BlockingCluster, topic: str) -> list[list[str]]:
+    """Return what is in each partition, but for the record from before, which the mirror brings to the standby."""
+    async with client_of(cluster) as client:
+        return [
+            [
+                value.decode()
+                for each in await client.records(topic, partition, 0)
+                if (value := each.value or b"") != b"0"
+            ]
+            for partition in range(PARTITIONS)
+        ]
+
+
+def dealt_out(numbers: range) -> list[list[str]]:
+    """Return what each partition should have."""
+    return [[str(each) for each in numbers if each % PARTITIONS == partition] for partition in range(PARTITIONS)]
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"acks": "all"}, {"acks": "1"}, {"acks": "0"}, {"enable.idempotence": True}],
+    ids=["acks all", "acks 1", "acks 0", "idempotent"],
+)
+@pytest.mark.parametrize("way", ["to one broker", "to three brokers"])
+async def test_held_writes_are_written_by_the_new_leaders_in_their_order(
+    replicated_lab: BlockingLab, fresh_name: str, settings: Mapping[str, str | bool], way: str
+):
+    first, second = replicated_lab.clusters["primary"], replicated_lab.clusters["standby"]
+    if way == "to three brokers":
+        first, second = second, first
+    for cluster in (first, second):
+        await trio.to_thread.run_sync(partial(cluster.create_topic, fresh_name, partitions=PARTITIONS))
+    async with before(first, second) as here:
+        writer = Writer(here.door.spec.bind, fresh_name, settings)
+        await switched_beneath(writer, here, second)
+        assert writer.failed == []
+        assert sorted(writer.acknowledged, key=int) == [str(each) for each in range(WRITES)]
+        expected = dealt_out(range(1, WRITES))
+        while settings.get("acks") == "0" and await logs_of(second, fresh_name) != expected:  # noqa: ASYNC110 - nobody tells
+            await trio.sleep(0.1)
+        assert await logs_of(second, fresh_name) == expected
