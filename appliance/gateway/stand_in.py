@@ -8,7 +8,8 @@ leaders on the new cluster, and closes it when its client waits for nothing. Wha
 same way, for a while: this is one request after another, and each is taken apart.
 
 To the connection pair the stand-in is a broker, at the other end of a socket pair: what is rewritten for the new
-cluster is rewritten on the way, as on any connection. It knows Produce alone, and ends with any other request.
+cluster is rewritten on the way, as on any connection. It knows Produce, and Metadata, which clients ask for because
+their other connections close; it ends with any other request.
 """
 
 from __future__ import annotations
@@ -124,25 +125,32 @@ class _StandIn:
             self._at_work = True
             frame = head + await receive_exactly(self.channel, SIZE.unpack(head)[0])
             header = request_header(frame, 0, len(frame))
-            if header.api_key != Api.PRODUCE:
+            if header.api_key not in (Api.PRODUCE, Api.METADATA):
                 raise CannotStandInError(name_of(header.api_key))
-            request: Any = decode(request_type(Api.PRODUCE, header.api_version), frame[header.body :])
-            if request.transactional_id:
-                raise CannotStandInError("a transaction")
-            answer = await self._written(header.api_version, request)
-            if request.acks:
-                body = encode(answer)
-                await send_all(
-                    self.channel, [response_frame(Api.PRODUCE, header.api_version, header.correlation_id, body)]
-                )
+            api, version = Api(header.api_key), header.api_version
+            request: Any = decode(request_type(api, version), frame[header.body :])
+            answer = await (self._written if api is Api.PRODUCE else self._told)(version, request)
+            if api is not Api.PRODUCE or request.acks:
+                await send_all(self.channel, [response_frame(api, version, header.correlation_id, encode(answer))])
+
+    async def _told(self, version: int, request: Any) -> Any:
+        """Ask any broker for Metadata; who has lost other connections wants to know where to go."""
+        return await _asked((await self.client.links())[0], Api.METADATA, version, request)
 
     async def _written(self, version: int, request: Any) -> Any:
         """Have it all written, and return the answer."""
+        if request.transactional_id:
+            raise CannotStandInError("a transaction")
         left = {(_identity(topic), each.index): each for topic in request.topic_data for each in topic.partition_data}
         answers: dict[Place, Any] = {}
         for _ in range(_TRIES):
             for link, places in (await self._by_leader(left)).items():
-                answers |= await self._asked(link, version, _part_of(request, left, places))
+                answer = await _asked(link, Api.PRODUCE, version, _part_of(request, left, places))
+                answers |= {
+                    (_identity(topic), each.index): each
+                    for topic in answer.responses
+                    for each in topic.partition_responses
+                }
             left = {place: left[place] for place in left if answers[place].error_code in _NOT_HERE}
             if not left:
                 break
@@ -175,14 +183,13 @@ class _StandIn:
             raise CannotStandInError("a topic that the cluster does not have")
         return self._names[topic_id]
 
-    async def _asked(self, link: Link, version: int, question: Any) -> dict[Place, Any]:
-        low, high = link.ranges.get(Api.PRODUCE, (0, -1))
-        if not low <= version <= high:
-            raise CannotStandInError(f"Produce version {version}")
-        answer = await link.ask(Api.PRODUCE, question, version=version)
-        return {
-            (_identity(topic), each.index): each for topic in answer.responses for each in topic.partition_responses
-        }
+
+async def _asked(link: Link, api: Api, version: int, question: Any) -> Any:
+    """Ask in the client's own version, for its answer is in that."""
+    low, high = link.ranges.get(api, (0, -1))
+    if not low <= version <= high:
+        raise CannotStandInError(f"{name_of(api)} version {version}")
+    return await link.ask(api, question, version=version)
 
 
 def _identity(topic: Any) -> str | bytes:

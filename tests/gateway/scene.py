@@ -138,6 +138,7 @@ class Scene:
         *,
         fenced: bool | None = None,
         newcomers_wait: bool | None = None,
+        held_writes_go_on: bool | None = None,
         target: Target | None = None,
         outages: Mapping[str, Outage] | None = None,
         interceptors: tuple[Interceptor, ...] | None = None,
@@ -147,6 +148,7 @@ class Scene:
         asked = {
             "fenced": fenced,
             "newcomers_wait": newcomers_wait,
+            "held_writes_go_on": held_writes_go_on,
             "target": target,
             "outages": outages,
             "interceptors": interceptors,

@@ -8,6 +8,7 @@ from functools import partial
 
 import pytest
 import trio
+import trio.testing
 from confluent_kafka import KafkaError, Message, Producer
 
 from appliance.exchange.route import Route, Target
@@ -16,7 +17,8 @@ from appliance.gateway.server import Gateway
 from appliance.gateway.snapshot import Snapshot
 from appliance.harness import BlockingCluster, BlockingLab
 from appliance.resources.envelope import parse_address
-from tests.gateway.scene import PATIENCE, Scene, door_on, free_base
+from tests.gateway import messages
+from tests.gateway.scene import PATIENCE, Client, Scene, door_on, free_base
 from tests.gateway.test_client import client_of
 
 pytestmark = pytest.mark.kafka
@@ -62,7 +64,11 @@ async def before(first: BlockingCluster, second: BlockingCluster) -> AsyncIterat
     with trio.fail_after(2 * PATIENCE):
         async with trio.open_nursery() as nursery:
             await nursery.start(gateway.serve)
-            yield Scene(gateway, feed, None, nursery)  # type: ignore[arg-type]  # no scripted broker here
+            made = Scene(gateway, feed, None, nursery)  # type: ignore[arg-type]  # no scripted broker here
+            try:
+                yield made
+            finally:
+                made.close()
             nursery.cancel_scope.cancel()
 
 
@@ -124,3 +130,50 @@ async def test_held_writes_are_written_by_the_new_leaders_in_their_order(
         while settings.get("acks") == "0" and await logs_of(second, fresh_name) != expected:  # noqa: ASYNC110 - nobody tells
             await trio.sleep(0.1)
         assert await logs_of(second, fresh_name) == expected
+
+
+async def at_the_fence(here: Scene, first: BlockingCluster, second: BlockingCluster, requests: list[bytes]) -> Client:
+    """Return a client of a node that sent these behind the fence, when another cluster serves."""
+    client = await here.client(min(first.brokers))
+    await client.send(messages.hello(1))
+    await client.receive()
+    here.publish(fenced=True)
+    await client.send(b"".join(requests))
+    await trio.testing.wait_all_tasks_blocked(0.02)
+    here.publish(target=target(second))
+    assert await here.gateway.move_clients("orders", pause=0) == 1
+    here.publish(fenced=False)
+    return client
+
+
+async def test_who_asks_for_metadata_behind_its_writes_is_led_to_the_new_brokers(
+    replicated_lab: BlockingLab, fresh_name: str
+):
+    first, second = replicated_lab.clusters["primary"], replicated_lab.clusters["standby"]
+    await trio.to_thread.run_sync(second.create_topic, fresh_name)
+    async with before(first, second) as here:
+        asked = [messages.produce(2, b"not a batch", topic=fresh_name), messages.metadata(3)]
+        client = await at_the_fence(here, first, second, asked)
+        assert (await client.receive())[0] == 2
+        number, answer = await client.receive()
+        assert number == 3
+        assert messages.brokers_in(answer).keys() == second.brokers.keys()
+        assert await client.rest() == b"", "with nothing under way it is moved"
+
+
+async def test_any_other_request_ends_the_connection_behind_the_writes(replicated_lab: BlockingLab, fresh_name: str):
+    first, second = replicated_lab.clusters["primary"], replicated_lab.clusters["standby"]
+    await trio.to_thread.run_sync(second.create_topic, fresh_name)
+    async with before(first, second) as here:
+        asked = [messages.produce(2, b"not a batch", topic=fresh_name), messages.opaque(3)]
+        client = await at_the_fence(here, first, second, asked)
+        assert (await client.receive())[0] == 2
+        await client.closed()
+
+
+async def test_a_virtual_cluster_may_forgo_it(replicated_lab: BlockingLab):
+    first, second = replicated_lab.clusters["primary"], replicated_lab.clusters["standby"]
+    async with before(first, second) as here:
+        here.publish(held_writes_go_on=False)
+        client = await at_the_fence(here, first, second, [messages.produce(2)])
+        await client.closed()
