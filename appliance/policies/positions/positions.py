@@ -72,7 +72,7 @@ class Positions:
     def _made(self, spec: VirtualClusterSpec, serving: str, switches: int, maps: PositionMaps) -> list[Interceptor]:
         made: list[Interceptor] = []
         was_switched = switches > 0
-        listens = spec.remedies.hold_fetch == "on" or spec.positions != "client"
+        listens = "on" in {spec.remedies.hold_fetch, spec.remedies.rejoin} or spec.positions != "client"
         if listens and (spec.standbys or was_switched):
             made.append(Membership(self._members, serving, self._clock, switched=was_switched))
         ids = self._transactional_ids
@@ -84,7 +84,7 @@ class Positions:
             limit, then = spec.hold_fetch.up_to, spec.hold_fetch.then
             made.append(HoldFetch(self._holding, serving, self._clock, limit=limit, then=then))
         if spec.remedies.rejoin == "on":
-            made.append(Rejoin())
+            made.append(Rejoin(self._members))
         if spec.remedies.leader_epochs == "on":
             made.append(LeaderEpochs(serving, switches))
         if spec.offsets == "continuous" and not all(maps.is_identity(each) for each in maps.clusters):

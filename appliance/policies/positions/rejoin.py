@@ -6,7 +6,10 @@ done. UNKNOWN_MEMBER_ID says what is the case as well, that this coordinator doe
 library join again. Only for those who had joined before (member epoch above 0): a client that joins with 0 and meets
 the error has another problem, and shall see it.
 
-Members of classic groups need no help: their heartbeat is answered with UNKNOWN_MEMBER_ID anyway.
+Members of classic groups are told UNKNOWN_MEMBER_ID anyway, and join anew. Those who learn it only when they try to
+join with the id that the old side gave them lose time: kafka-go waits five seconds (its JoinGroupBackoff). So they join
+without an id, as they would the next time; up to version 3 of JoinGroup they are members then. From version 4 on a
+client is sent for an id first (KIP-394), which is what UNKNOWN_MEMBER_ID makes of it too.
 """
 
 from __future__ import annotations
@@ -17,28 +20,49 @@ from kio.schema.errors import ErrorCode
 
 from appliance.exchange.interceptor import Replace, RequestVerdict, ResponseVerdict
 from appliance.exchange.message import Answer, Question
+from appliance.policies.positions.members import Members
 from appliance.wire.apis import Api, understood
-from appliance.wire.editing import Edit, int_at, spliced
+from appliance.wire.editing import Edit, int_at, spliced, string_at
 from appliance.wire.walk import walk_of
 
 _HEARTBEATS = frozenset({Api.CONSUMER_GROUP_HEARTBEAT, Api.SHARE_GROUP_HEARTBEAT, Api.STREAMS_GROUP_HEARTBEAT})
 _MEMO = "rejoin"
+_NEEDS_NO_ID = 3
+"""The last version of JoinGroup in which who has no member id is given one and is a member."""
+_NO_ID = b"\x00\x00"
 
 
 class Rejoin:
-    """Turns GROUP_ID_NOT_FOUND into UNKNOWN_MEMBER_ID; for routes that have been switched."""
+    """Turns GROUP_ID_NOT_FOUND into UNKNOWN_MEMBER_ID, and lets members join without the ids that they have from the
+    other side; for routes that have been switched."""
+
+    def __init__(self, members: Members) -> None:
+        self._members = members
 
     def wants_request(self, api_key: int, api_version: int) -> bool:
+        joins = api_key == Api.JOIN_GROUP and api_version <= _NEEDS_NO_ID
+        return (api_key in _HEARTBEATS or joins) and understood(api_key, api_version)
+
+    def wants_response(self, api_key: int, api_version: int) -> bool:
         return api_key in _HEARTBEATS and understood(api_key, api_version)
 
-    wants_response = wants_request
-
     def on_request(self, question: Question) -> RequestVerdict:
-        """Note whether the member had joined."""
+        """Note whether the member had joined; let one join as if it never had."""
+        if question.api_key == Api.JOIN_GROUP:
+            return self._joining(question)
         walk = walk_of(question.api_key, question.api_version, "request", ("member_epoch",))
         (epoch,) = walk.places(question.body, 0, len(question.body))
         question.memo[_MEMO] = int_at(question.body, epoch.start, epoch.end) > 0
         return None
+
+    def _joining(self, question: Question) -> RequestVerdict:
+        body = question.body
+        walk = walk_of(question.api_key, question.api_version, "request", ("group_id", "member_id"))
+        group, member = walk.places(body, 0, len(body))
+        names = [string_at(body, each.start, each.end, compact=False) for each in (group, member)]
+        if not self._members.left_behind(*names):
+            return None
+        return Replace(spliced(body, 0, len(body), [Edit(member.start, member.end, _NO_ID)]))
 
     def on_response(self, answer: Answer) -> ResponseVerdict:
         """Tell a member that had joined that it is not known, instead of that the group is not."""

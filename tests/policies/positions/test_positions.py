@@ -41,8 +41,9 @@ def test_what_cannot_be_switched_has_nothing():
 
 def test_before_the_first_switch_members_are_only_listened_to():
     assert kinds(spec(), NEVER) == [Membership, Transactions]
-    assert kinds(spec(remedies={"hold_fetch": "off"}), NEVER) == [Transactions]
-    assert kinds(spec(remedies={"hold_fetch": "off", "transactions": "off"}), NEVER) == []
+    assert kinds(spec(remedies={"hold_fetch": "off"}), NEVER) == [Membership, Transactions]
+    assert kinds(spec(remedies={"hold_fetch": "off", "rejoin": "off"}), NEVER) == [Transactions]
+    assert kinds(spec(remedies={"hold_fetch": "off", "rejoin": "off", "transactions": "off"}), NEVER) == []
 
 
 def test_before_the_first_switch_no_message_of_the_data_path_is_looked_into():
@@ -58,7 +59,7 @@ def test_after_it_all_remedies_are_there_and_each_can_be_turned_off():
     assert kinds(spec()) == everything
     for remedy, kind in {"transactions": Transactions, "rejoin": Rejoin, "leader_epochs": LeaderEpochs}.items():
         assert kinds(spec(remedies={remedy: "off"})) == [each for each in everything if each is not kind]
-    assert kinds(spec(remedies={"hold_fetch": "off"})) == [Transactions, Rejoin, LeaderEpochs]
+    assert kinds(spec(remedies={"hold_fetch": "off"})) == [Membership, Transactions, Rejoin, LeaderEpochs]
 
 
 def test_writes_are_looked_into_only_where_producers_were_left_behind():
