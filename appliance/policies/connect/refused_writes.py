@@ -16,6 +16,10 @@ Which error: one that every library takes for "not appended, learn anew whom to 
    Rejected: NOT_COORDINATOR (a storm of FindCoordinator) and CONCURRENT_TRANSACTIONS (not legal for EndTxn before its
    own retry).
 
+Who would begin a transaction while others end is made to wait a second before it is refused: the switchover is
+mostly over by then, and its connection closed. An error would send franz-go for Metadata at once, of the cluster that
+is about to be left, and it asks again only 5 s later.
+
 Order: of several batches under way on one connection all are refused, so the client sends them again in their order.
 The fence opens only after the old connections are closed (switch) or towards the same broker, which knows the
 producer's sequence and refuses a later batch that comes first (roll-back). A Produce with acks=0 has no answer: its
@@ -26,7 +30,7 @@ from __future__ import annotations
 
 from kio.schema.errors import ErrorCode
 
-from appliance.exchange.interceptor import Close, Reply, RequestVerdict, ResponseVerdict
+from appliance.exchange.interceptor import AskAgain, Close, Reply, RequestVerdict, ResponseVerdict
 from appliance.exchange.message import Answer, Question
 from appliance.policies.connect.answered_writes import BEGINS_BY_ITSELF, answer_to, transactional_id_of
 from appliance.wire.apis import Api, kind_in_words, understood
@@ -35,6 +39,9 @@ from appliance.wire.headers import is_known_write, produce_acks
 PRODUCE_ERROR = ErrorCode.not_leader_or_follower
 BEGINNING_ERROR = ErrorCode.request_timed_out
 TRANSACTION_ERROR = ErrorCode.coordinator_load_in_progress
+ENDING_SECONDS = 1.0
+"""How long a transaction that may not begin waits for its refusal: less than any client waits for an answer."""
+_MEMO = "refused_writes"
 
 
 class RefusedWrites:
@@ -57,8 +64,12 @@ class RefusedWrites:
         if not understood(question.api_key, question.api_version):
             what = kind_in_words(question.api_key, question.api_version)
             return Close(f"a switchover is under way, and {what} cannot be answered here")
-        if self._open is not None and self._may_pass(question, self._open):
-            return None
+        if self._open is not None:
+            if self._may_pass(question, self._open):
+                return None
+            if _MEMO not in question.memo:
+                question.memo[_MEMO] = True
+                return AskAgain(ENDING_SECONDS)
         if (
             question.api_key == Api.PRODUCE
             and produce_acks(question.api_version, question.body, 0, len(question.body)) == 0

@@ -2,9 +2,10 @@
 
 Until its coordinator disowns it (a heartbeat away), a member fetches on at positions of the old side: out of range, or
 in range and wrong. So its Fetch finds nothing new meanwhile: it is held as long as the client itself said that a
-broker may (`max_wait_ms`), then answered without records, as a broker does that has none. Rejected: holding it until
-the group is ready. What is behind it on the connection would be held too, and among that can be the Metadata without
-which the client cannot rejoin.
+broker may (`max_wait_ms`), and half a second at the most, then answered without records, as a broker does that has
+none. Rejected: holding it until the group is ready. What is behind it on the connection would be held too, and among
+that can be the Metadata without which the client cannot rejoin; and kafkajs, which lets a broker wait for 5 s, speaks
+for its member only between two fetches.
 
 After `limit` seconds the instance is let go, `then` saying how. `error`: every partition is answered with
 NOT_LEADER_OR_FOLLOWER, the one error at which all libraries ask for Metadata and try again, and the limit begins anew
@@ -31,6 +32,8 @@ _FIRST_LOOK, _LONGEST_LOOK = 0.05, 0.2
 """Seconds between two looks at whether the group is ready: ten thousand clients must not look all the time."""
 _SHORTEST_WAIT = 0.1
 """For clients that ask to be answered at once: they would ask without pause."""
+_LONGEST_WAIT = 0.5
+"""For clients that look after their group when a Fetch is answered."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +101,7 @@ class HoldFetch:
             return self._let_go(question, instance, now)
         asked = question.memo.setdefault(_MEMO, now)
         assert isinstance(asked, float)
-        waited, longest = now - asked, max(max_wait_of(question), _SHORTEST_WAIT)
+        waited, longest = now - asked, min(max(max_wait_of(question), _SHORTEST_WAIT), _LONGEST_WAIT)
         if waited >= longest:
             return Reply(unread(question))
         return AskAgain(min(max(waited, _FIRST_LOOK), _LONGEST_LOOK, longest - waited))

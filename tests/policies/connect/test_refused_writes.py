@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from kio.schema.errors import ErrorCode
 
-from appliance.exchange.interceptor import Close, Reply, RequestVerdict
+from appliance.exchange.interceptor import AskAgain, Close, Reply, RequestVerdict
 from appliance.exchange.message import Question
 from appliance.exchange.topology import Knowledge
 from appliance.policies.connect.fence import OPEN, Fence, fence_interceptors
-from appliance.policies.connect.refused_writes import RefusedWrites
+from appliance.policies.connect.refused_writes import ENDING_SECONDS, RefusedWrites
 from appliance.wire.apis import Api, known_versions, name_of
 from appliance.wire.codec import decode, encode, request_type, response_type
 from tests.wire.messages import generated
@@ -51,7 +51,9 @@ def request(api: Api, version: int, transactional_id: str | None = "shop-1", ack
 
 def ask(refusing: RefusedWrites, api: Api, version: int, message: Any) -> RequestVerdict:
     assert refusing.wants_request(api, version)
-    return refusing.on_request(Question(api, version, 1, "writer", encode(message), Knowledge("primary")))
+    question = Question(api, version, 1, "writer", encode(message), Knowledge("primary"))
+    verdict = refusing.on_request(question)
+    return refusing.on_request(question) if isinstance(verdict, AskAgain) else verdict
 
 
 def codes(api: Api, version: int, verdict: RequestVerdict) -> set[ErrorCode]:
@@ -136,6 +138,14 @@ def test_what_ended_does_not_begin_again():
     assert ask(refusing, Api.END_TXN, 5, request(Api.END_TXN, 5)) is None, "it may have to be asked twice"
     assert isinstance(ask(refusing, Api.PRODUCE, 12, request(Api.PRODUCE, 12)), Reply)
     assert isinstance(ask(refusing, Api.ADD_PARTITIONS_TO_TXN, 3, request(Api.ADD_PARTITIONS_TO_TXN, 3)), Reply)
+
+
+def test_what_may_not_begin_waits_before_it_is_refused():
+    refusing = RefusedWrites(open_transactions=frozenset())
+    question = Question(Api.PRODUCE, 12, 1, "writer", encode(request(Api.PRODUCE, 12)), Knowledge("primary"))
+    assert refusing.on_request(question) == AskAgain(ENDING_SECONDS)
+    assert isinstance(refusing.on_request(question), Reply)
+    assert isinstance(RefusedWrites().on_request(replace(question, memo={})), Reply), "where all are refused, at once"
 
 
 def test_other_writes_flow_while_transactions_end():
