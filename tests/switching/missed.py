@@ -24,9 +24,10 @@ _REASONS = (
     _Reason(
         lambda row: row.mode is Mode.PRODUCER and row.out_of_order > 0,
         "Producers that are not idempotent write out of order",
-        "Each has several requests in flight by default (Java 5). When connections close, it sends them again in "
-        "whatever order they come back to it; its library's documentation says so. No gateway sees which was meant "
-        "to be first. Let the producer be idempotent, or have one request in flight.",
+        "Each has several requests in flight by default (Java 5). When its connection closes with some under way, it "
+        "sends them again in whatever order they come back to it; its library's documentation says so. Those that were "
+        "held are written by the gateway (`remedies.held_writes`); a connection on which something else was under way "
+        "at that moment is closed all the same. Let the producer be idempotent, or have one request in flight.",
     ),
     _Reason(
         lambda row: row.mode is Mode.PRODUCER and row.act != "unplanned" and row.duplicated > 0,
@@ -61,9 +62,8 @@ _REASONS = (
     _Reason(
         lambda row: row.mode is not Mode.TRANSACTIONAL and _slow(row) and not row.ended,
         "Back later than 5 s",
-        "Counted from the first touch: open transactions end, writes are held, replication and groups' offsets are "
-        "waited for, connections close, the library finds its way. What a consumer waits for are records: nothing "
-        "is written meanwhile.",
+        "Writes are held for some tenths of a second; the rest is the library's way back after its connections have "
+        "closed: its back-off, the shortest time between two looks at Metadata, the interval of its heartbeats.",
     ),
     _Reason(
         lambda row: row.redelivered_committed > 0 and row.act != "unplanned",
