@@ -68,8 +68,8 @@ fatal. Remedy, on by default: `remedies.rejoin`: a member that had joined before
 now. In range of the new log it goes on at a wrong record; out of range its reset policy strikes. Remedy: `offsets:
 continuous`: clients see the offsets of the cluster that served first, for ever.
 
-**Writes that were under way are sent again.** A producer whose connection closes tries again after its back-off, and one
-that is not idempotent may change the order of several requests. Remedy, on by default: `remedies.held_writes`: a
+**Writes that were under way are sent again.** A producer whose connection closes tries again after its back-off, and
+one that is not idempotent may change the order of several requests. Remedy, on by default: `remedies.held_writes`: a
 connection with held writes is not closed at the switch; the gateway has them written by the new leaders, answers, and
 closes it when its client waits for nothing.
 
