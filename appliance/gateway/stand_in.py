@@ -14,6 +14,7 @@ their other connections close; it ends with any other request.
 
 from __future__ import annotations
 
+import logging
 import select
 import socket
 from dataclasses import dataclass, field, replace
@@ -35,6 +36,8 @@ from appliance.wire.apis import Api, name_of
 from appliance.wire.codec import decode, element_type, encode, request_type, response_type
 from appliance.wire.errors import Malformed
 from appliance.wire.headers import SIZE, request_header, response_frame
+
+log = logging.getLogger("tidegate.gateway")
 
 LONGEST_SECONDS = 10.0
 """How long it goes on for a client that always waits for something."""
@@ -80,8 +83,9 @@ def stand_in(
                 broker = _StandIn(PlainChannel(ours), client)
                 nursery.start_soon(_leave_when_quiet, session, broker, feed)
                 await broker.serve()
-        except* (CannotStandInError, ClusterUnreachable, Malformed, OSError, EOFError):
-            pass  # its client asks again, and is led to the cluster's own brokers
+        except* (CannotStandInError, ClusterUnreachable, Malformed, OSError, EOFError) as reasons:
+            # Its client asks again, and is led to the cluster's own brokers.
+            log.debug("%s: nobody stands in any longer: %s", session.described(), reasons.exceptions[0])
         finally:
             ours.close()
             session.end("moved")
