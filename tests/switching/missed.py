@@ -20,6 +20,10 @@ def _slow(row: Row) -> bool:
     return row.act != "unplanned" and (row.stable is None or row.stable > 5)
 
 
+def _fetches_with_kafkajs(row: Row) -> bool:
+    return row.client == "kafkajs" and not row.mode.produces
+
+
 _REASONS = (
     _Reason(
         lambda row: row.mode is Mode.PRODUCER and row.out_of_order > 0,
@@ -60,7 +64,16 @@ _REASONS = (
         "for new leaders every 5 s at the most. Nothing is lost: what was not committed was told as failed.",
     ),
     _Reason(
-        lambda row: row.mode is not Mode.TRANSACTIONAL and _slow(row) and not row.ended,
+        lambda row: _slow(row) and _fetches_with_kafkajs(row),
+        "A consumer of kafkajs is back after five seconds",
+        "It has a fetcher for each broker, and speaks to its group only when one of them comes back. The fetcher of a "
+        "broker that new Metadata gives no partitions to sleeps for `maxWaitTimeInMs`, 5 s by default; lower it to be "
+        "back sooner.",
+    ),
+    _Reason(
+        lambda row: (
+            _slow(row) and row.mode is not Mode.TRANSACTIONAL and not row.ended and not _fetches_with_kafkajs(row)
+        ),
         "Back later than 5 s",
         "Writes are held for some tenths of a second; the rest is the library's way back after its connections have "
         "closed: its back-off, the shortest time between two looks at Metadata, the interval of its heartbeats.",
