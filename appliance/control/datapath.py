@@ -87,6 +87,10 @@ class DataPath(Protocol):
         Once a fence is in effect, 0 means that nothing more will come.
         """
 
+    def overdue_writes(self, virtual_cluster: str) -> int:
+        """Return how many connections have writes that were held when another cluster came to serve, and are still to
+        be written there by the gateway."""
+
     def held_fetches(self, virtual_cluster: str) -> list[Held]:
         """Return the clients whose Fetch is held since the last switch."""
 

@@ -59,6 +59,10 @@ class OneProcess:
         """See DataPath."""
         return self._gateway.writes_in_flight(virtual_cluster)
 
+    def overdue_writes(self, virtual_cluster: str) -> int:
+        """See DataPath."""
+        return self._gateway.overdue_writes(virtual_cluster)
+
     def held_fetches(self, virtual_cluster: str) -> list[Held]:
         """See DataPath."""
         return self._maker.held(virtual_cluster)

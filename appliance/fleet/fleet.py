@@ -92,6 +92,10 @@ class Fleet:
         """See DataPath. A dead worker has none; one that does not answer has what it last said."""
         return sum(each.writes.get(virtual_cluster, 0) for each in self._reports)
 
+    def overdue_writes(self, virtual_cluster: str) -> int:
+        """See DataPath. A dead worker has none; one that does not answer has what it last said."""
+        return sum(each.overdue.get(virtual_cluster, 0) for each in self._reports)
+
     def held_fetches(self, virtual_cluster: str) -> list[Held]:
         """See DataPath."""
         return [held for each in self._reports for held in each.held.get(virtual_cluster, ())]

@@ -164,6 +164,8 @@ class Report(_Message):
     facts: Facts = Facts()
     writes: dict[str, int] = Field(default_factory=dict)
     """Virtual cluster -> writes that went upstream and have no answer yet."""
+    overdue: dict[str, int] = Field(default_factory=dict)
+    """Virtual cluster -> connections with writes that were held and are still to be written on the new side."""
     held: dict[str, tuple[Held, ...]] = Field(default_factory=dict)
     """Virtual cluster -> the clients whose Fetch is held; those that have none are not there."""
     faults: dict[int, FaultCounts] = Field(default_factory=dict)

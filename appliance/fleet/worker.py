@@ -207,6 +207,7 @@ class Worker:
                 edition=served.edition.version,
                 facts=Facts.of(served.facts()),
                 writes={name: served.writes_in_flight(name) for name in served.edition.virtual_clusters},
+                overdue={name: served.overdue_writes(name) for name in served.edition.virtual_clusters},
                 held={
                     name: tuple(held) for name in served.edition.virtual_clusters if (held := served.held_fetches(name))
                 },

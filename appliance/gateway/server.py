@@ -235,6 +235,10 @@ class Gateway:
             each.writes_in_flight for each in self._host.sessions if each.door.virtual_cluster == virtual_cluster
         )
 
+    def overdue_writes(self, virtual_cluster: str) -> int:
+        """Return how many connections have writes from before a switch that are still to be written behind it."""
+        return sum(each.writes_overdue for each in self._host.sessions if each.door.virtual_cluster == virtual_cluster)
+
     async def move_clients(self, virtual_cluster: str, *, pause: float = 0.2) -> int:
         """Close the connections to clusters that the route has left, node by node with a pause between; those that
         have writes at the fence later, when these are written (`stand_in`). Return how many there are."""

@@ -46,6 +46,8 @@ class Session:
     target: Target | None = None
     exchange: Exchange | None = None
     pair: Pair | None = None
+    writes_overdue: bool = False
+    """It has writes that were held when another cluster came to serve, and that are not written there yet."""
     scope: trio.CancelScope = field(default_factory=trio.CancelScope)
     ending: Ending | None = None
 

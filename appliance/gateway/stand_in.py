@@ -75,12 +75,12 @@ def stand_in(
     ours, theirs = socket.socketpair()
     ours.setblocking(False)
     theirs.setblocking(False)
-    session.target = target
+    session.target, session.writes_overdue = target, True
 
     async def serve() -> None:
         try:
             async with open_client(target, dialer, principal) as client, trio.open_nursery() as nursery:
-                broker = _StandIn(PlainChannel(ours), client)
+                broker = _StandIn(session, PlainChannel(ours), client)
                 nursery.start_soon(_leave_when_quiet, session, broker, feed)
                 await broker.serve()
         except* (CannotStandInError, ClusterUnreachable, Malformed, OSError, EOFError) as reasons:
@@ -88,6 +88,7 @@ def stand_in(
             log.debug("%s: nobody stands in any longer: %s", session.described(), reasons.exceptions[0])
         finally:
             ours.close()
+            session.writes_overdue = False
             session.end("moved")
 
     assert session.pair is not None
@@ -108,6 +109,7 @@ async def _leave_when_quiet(session: Session, broker: _StandIn, feed: SnapshotFe
 class _StandIn:
     """Answers Produce requests, one after the other."""
 
+    session: Session
     channel: Channel
     client: ClusterClient
     _names: dict[bytes, str] = field(default_factory=dict)
@@ -125,6 +127,7 @@ class _StandIn:
         """Answer until the other end is closed (EOFError). Raises CannotStandInError, ClusterUnreachable, Malformed."""
         while True:
             self._at_work = False
+            self._note_what_is_overdue()
             head = await receive_exactly(self.channel, SIZE.size)
             self._at_work = True
             frame = head + await receive_exactly(self.channel, SIZE.unpack(head)[0])
@@ -136,6 +139,12 @@ class _StandIn:
             answer = await (self._written if api is Api.PRODUCE else self._told)(version, request)
             if api is not Api.PRODUCE or request.acks:
                 await send_all(self.channel, [response_frame(api, version, header.correlation_id, encode(answer))])
+
+    def _note_what_is_overdue(self) -> None:
+        """What was held is written when the fence is open and nothing has come behind it for the first time."""
+        pair = self.session.pair
+        if self.session.writes_overdue and pair is not None and not pair.at_the_fence and self.quiet:
+            self.session.writes_overdue = False
 
     async def _told(self, version: int, request: Any) -> Any:
         """Ask any broker for Metadata; who has lost other connections wants to know where to go."""

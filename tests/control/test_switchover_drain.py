@@ -151,6 +151,20 @@ async def test_a_cluster_that_does_not_tell_its_transactions(world: World, autoj
     assert any("an answer about transactions" in note for note in switchover.plan.notes)
 
 
+async def test_clients_that_connect_wait_until_what_was_held_is_written(world: World, autojump_clock: MockClock):
+    world.overdue = 2
+    async with running_plane(world) as plane:
+        switchover = plane.start_switchover("orders", "standby")
+        await until(lambda: switchover.state == "unfence")
+        await until(lambda: not world.published[-1].routes["orders"].fenced)
+        assert world.published[-1].routes["orders"].newcomers_wait
+        assert switchover.detail == "held writes of 2 connections are being written"
+        world.overdue = 0
+        await until(lambda: not world.published[-1].routes["orders"].newcomers_wait)
+        await until(lambda: switchover.over)
+    assert switchover.state == "done"
+
+
 @pytest.mark.parametrize(
     ("there", "behind"),
     [({("payments", 0): 2}, "behind"), ({}, "absent"), ({("payments", 0): 4}, "ahead")],

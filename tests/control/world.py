@@ -223,6 +223,7 @@ class World:
     clusters: dict[str, MemoryCluster] = field(default_factory=dict)
     published: list[Snapshot] = field(default_factory=list)
     writes: int = 0
+    overdue: int = 0
     moved: list[tuple[str, str]] = field(default_factory=list)
     """Virtual cluster and the target that its route had."""
     move_error: Exception | None = None
@@ -282,6 +283,9 @@ class World:
 
     def writes_in_flight(self, virtual_cluster: str) -> int:
         return self.writes if virtual_cluster == "orders" else 0
+
+    def overdue_writes(self, virtual_cluster: str) -> int:
+        return self.overdue if virtual_cluster == "orders" else 0
 
     async def move_clients(self, virtual_cluster: str) -> int:
         await trio.lowlevel.checkpoint()

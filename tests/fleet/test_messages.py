@@ -54,6 +54,7 @@ REPORTS = st.builds(
     edition=COUNTS,
     facts=FACTS.map(Facts.of),
     writes=st.dictionaries(NAMES, COUNTS, max_size=3),
+    overdue=st.dictionaries(NAMES, COUNTS, max_size=3),
     held=st.dictionaries(
         NAMES,
         st.lists(st.builds(Held, NAMES, NAMES, st.dictionaries(NAMES, COUNTS), st.floats(0, 99)), max_size=3).map(

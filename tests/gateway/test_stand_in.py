@@ -85,7 +85,10 @@ async def switched_beneath(writer: Writer, here: Scene, to: BlockingCluster) -> 
         await writer.write(number)
     here.publish(target=target(to))
     assert await here.gateway.move_clients("orders", pause=0) >= 1
+    assert here.gateway.overdue_writes("orders") >= 1
     here.publish(fenced=False)
+    while here.gateway.overdue_writes("orders"):  # noqa: ASYNC110 - the data path sets no event
+        await trio.sleep(0.01)
     await writer.flush()
 
 

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import trio
 
 from appliance.control.steps.run import Run
 from appliance.policies.connect.fence import OPEN, Fence
+
+OVERDUE_SECONDS = 1.0
+"""How long clients that connect wait for what was held; longer than it takes, and less than they wait for anything."""
+OVERDUE_EVERY = 0.01
 
 
 async def hold_writes(run: Run) -> None:
@@ -34,6 +40,16 @@ def holding(run: Run) -> Fence:
 
 
 async def let_writes_flow(run: Run) -> None:
-    """Open the fence."""
+    """Open the fence: first for the writes that it held. A client may come back on another connection meanwhile, and
+    what it writes there is behind those."""
+    await run.data_path.refresh()
+    if run.overdue_writes():
+        run.set_fence(replace(OPEN, newcomers="wait"))
+        await run.in_effect()
+        with trio.move_on_after(OVERDUE_SECONDS):
+            while overdue := run.overdue_writes():
+                run.switchover.say(f"held writes of {overdue} connections are being written")
+                await trio.sleep(OVERDUE_EVERY)
+                await run.data_path.refresh()
     run.set_fence(OPEN)
     run.switchover.say("writes flow")

@@ -90,6 +90,10 @@ class Run:
         """Return how many writes have gone upstream and have no answer yet."""
         return sum(map(self.data_path.writes_in_flight, self.switchover.virtual_clusters))
 
+    def overdue_writes(self) -> int:
+        """Return how many connections have held writes that are still to be written on the target."""
+        return sum(map(self.data_path.overdue_writes, self.switchover.virtual_clusters))
+
     def parts(self) -> tuple[PlannedPart, ...]:
         """Return what is connected of each virtual cluster now."""
         facts = self.data_path.facts()
