@@ -13,6 +13,7 @@ from tests.switching.acts import Logs
 
 _SILENCE = 3.0
 """Seconds after which a log that is read locally has no more to give."""
+_AGAIN = 0.1
 _TopicPartition = tuple[str, int]
 
 
@@ -28,12 +29,26 @@ def read_logs(bootstrap: Sequence[str], topics: Iterable[str], *, committed: boo
         known = consumer.list_topics(timeout=SECONDS).topics
         found: dict[str, list[Written]] = {topic: [] for topic in topics}
         places = [(topic, each) for topic in found for each in known[topic].partitions]
-        ends = {place: consumer.get_watermark_offsets(TopicPartition(*place), SECONDS)[1] for place in places}
+        ends = {place: _end(consumer, place) for place in places}
         consumer.assign([TopicPartition(*place, OFFSET_BEGINNING) for place in places])
         _read(consumer, found, ends)
         return found
     finally:
         consumer.close()
+
+
+def _end(consumer: Any, place: _TopicPartition) -> int:
+    """Return where a partition ends; a broker that has just come back does not lead it at once."""
+    deadline = time.monotonic() + SECONDS
+    while True:
+        try:
+            end: int = consumer.get_watermark_offsets(TopicPartition(*place), SECONDS)[1]
+        except KafkaException as error:
+            if error.args[0].code() != KafkaError.NOT_LEADER_FOR_PARTITION or time.monotonic() > deadline:
+                raise
+            time.sleep(_AGAIN)
+        else:
+            return end
 
 
 def _read(consumer: Any, found: dict[str, list[Written]], ends: dict[_TopicPartition, int]) -> None:
