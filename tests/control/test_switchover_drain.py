@@ -319,3 +319,21 @@ async def test_byte_preserving_replication_keeps_positions(world: World, autojum
         switchover = plane.start_switchover("orders", "standby")
         await until(lambda: switchover.over)
     assert switchover.groups == [GroupPosition("billing", "payments", 0, 3, 3, 0)]
+
+
+async def test_commits_that_came_until_the_last_connection_was_closed_are_taken_along(
+    world: World, autojump_clock: MockClock
+):
+    primary, standby = world.cluster("primary"), world.cluster("standby")
+    primary.group_list = [Group("billing", "classic", "Stable")]
+    primary.commits["billing"] = {("payments", 0): 8}
+    async with running_plane(world) as plane:
+        switchover = plane.start_switchover("orders", "standby", pause_before=("move",))
+        await until(lambda: switchover.paused_before == "move")
+        assert standby.commits["billing"] == {("payments", 0): 2}
+        primary.commits["billing"] = {("payments", 0): 9}
+        plane.switchovers.go_on(switchover)
+        await until(lambda: switchover.over)
+    assert standby.commits["billing"] == {("payments", 0): 3}
+    (moved,) = [each.detail for each in switchover.history if each.state == "move"]
+    assert moved.endswith("; late commits of 1 groups were taken along")

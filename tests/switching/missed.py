@@ -81,9 +81,8 @@ _REASONS = (
     _Reason(
         lambda row: row.redelivered_committed > 0 and row.act != "unplanned",
         "Records come again that were committed",
-        "A commit that is sent over an old connection between the switch and the closing of that connection is "
-        "acknowledged by the cluster that serves no more; what it covered is delivered again. MirrorMaker does not "
-        "sync offsets to a group that still has members on the target.",
+        "Nobody may commit for a group that still has members on the target, from a session of before: its offsets there "
+        "stay as they were.",
     ),
 )
 

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import trio
 
+from appliance.control.steps.groups import take_late_commits
 from appliance.control.steps.run import Run
+from appliance.gateway.errors import ClusterUnreachable
 
 MOVE_SECONDS = 60.0
+LATE_SECONDS = 1.0
+"""For commits that came while connections were closed; writes are held meanwhile."""
 VERIFY_SECONDS = 30.0
 LEADERS_EVERY = 0.1
 
@@ -31,7 +35,15 @@ async def move(run: Run) -> None:
         moved = 0
         for virtual_cluster in run.switchover.virtual_clusters:
             moved += await run.data_path.move_clients(virtual_cluster)
-    run.switchover.say(f"{moved} connections moved")
+    said = f"{moved} connections moved"
+    with trio.move_on_after(LATE_SECONDS):
+        try:
+            late = await take_late_commits(run) if run.switchover.mode == "planned" else 0
+        except ClusterUnreachable as error:
+            said += f"; late commits of groups could not be taken along: {error}"
+        else:
+            said += f"; late commits of {late} groups were taken along" if late else ""
+    run.switchover.say(said)
 
 
 async def verify(run: Run) -> None:
