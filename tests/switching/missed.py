@@ -81,8 +81,8 @@ _REASONS = (
     _Reason(
         lambda row: row.redelivered_committed > 0 and row.act != "unplanned",
         "Records come again that were committed",
-        "Nobody may commit for a group that still has members on the target, from a session of before: its offsets there "
-        "stay as they were.",
+        "Nobody may commit for a group that still has members on the target, from a session of before: its offsets "
+        "there stay as they were.",
     ),
 )
 
