@@ -75,7 +75,8 @@ class Members:
         self._tell = tell
         self._instances: dict[Instance, _Standing] = {}
         self._switches = 0
-        self._had: frozenset[tuple[str, str]] = frozenset()
+        self._had: frozenset[str] = frozenset()
+        self._left_behind: frozenset[tuple[str, str]] = frozenset()
         self._forgot_at = float("-inf")
 
     def heard(self, instance: Instance, group: str, member: str, now: float) -> None:
@@ -121,7 +122,8 @@ class Members:
             return
         self._switches = times
         self._forget(now)
-        self._had = frozenset(member for each in self._instances.values() for member in each.members)
+        self._left_behind = frozenset(member for each in self._instances.values() for member in each.members)
+        self._had = frozenset(group for group, _ in self._left_behind)
         for standing in self._instances.values():
             owed = dict(standing.owed)
             for group in {group for group, _ in standing.members}:
@@ -151,11 +153,11 @@ class Members:
 
     def had(self, group: str) -> bool:
         """Whether the group had members when the last switch came."""
-        return any(its == group for its, _ in self._had)
+        return group in self._had
 
     def left_behind(self, group: str, member: str) -> bool:
         """Whether it was a member when the last switch came, by an id that the side then serving had given it."""
-        return (group, member) in self._had
+        return (group, member) in self._left_behind
 
     def is_silent(self, instance: Instance) -> bool:
         """Whether no member of the instance has been heard of since the switch."""
