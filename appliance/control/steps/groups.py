@@ -7,7 +7,7 @@ switchover itself; MirrorMaker never lowers what it finds. Coordinators let that
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 import trio
@@ -16,7 +16,7 @@ from appliance.control.datapath import ClusterView, Partition
 from appliance.control.replication import Gauge
 from appliance.control.steps.run import Run
 from appliance.control.switchover import GroupPosition
-from appliance.gateway.client import Commit
+from appliance.gateway.client import Commit, Group
 
 EVERY = 0.2
 _LEFT = "Empty"
@@ -34,11 +34,20 @@ class Compared:
     position: GroupPosition
     wanted: Commit | None
     """What the target's should be; None: it cannot be told."""
+    live: bool
+    """The group has members on the source."""
 
     @property
-    def differs(self) -> bool:
-        """Whether the target should have another one."""
-        return self.wanted is not None and self.wanted.offset != self.position.on_target
+    def behind(self) -> bool:
+        """Whether the group would read again."""
+        return (self.position.behind or 0) > 0
+
+    @property
+    def to_write(self) -> bool:
+        """Whether the target should have another one. Where it is ahead, a group without members may be another one
+        there, of the same name."""
+        differs = self.wanted is not None and self.wanted.offset != self.position.on_target
+        return differs and (self.live or (self.position.behind or 0) >= 0)
 
 
 @dataclass
@@ -89,20 +98,17 @@ async def sync_groups(run: Run) -> None:
     writing = _Writing()
     with trio.move_on_after(switchover.order.sync_groups):
         while True:
-            groups = await run.both[0].groups()
-            live = {each.name for each in groups if each.state != _LEFT}
-            found = await compare(run.gauge, *run.both, [each.name for each in groups], run.found.topics)
+            found = await compare(run.gauge, *run.both, run.found.topics)
             switchover.groups = [each.position for each in found[:KEPT]]
             switchover.say(in_words(switchover.groups) + writing.in_words(switchover.target))
             # Once for each group: what it commits from here on is little, and it may go on committing for long.
-            due = [each for each in found if each.position.group not in writing.groups and _to_write(each, live)]
+            due = [each for each in found if each.position.group not in writing.groups and each.to_write]
             if carried and due:
                 await writing.write(run.both[1], due)
                 continue
             # What is absent, or cannot be told, does not become exact by waiting, nor what nobody reads on from:
             # preflight has warned of it.
-            waiting = live - writing.settled
-            if not any((each.behind or 0) > 0 for each in switchover.groups if each.group in waiting):
+            if not any(each.behind and each.live and each.position.group not in writing.settled for each in found):
                 return
             await trio.sleep(EVERY)
 
@@ -117,9 +123,8 @@ async def take_late_commits(run: Run) -> int:
         run.data_path.cluster_client(run.source) as source,
         run.data_path.cluster_client(run.target) as target,
     ):
-        names = [each.name for each in await source.groups()]
-        found = await compare(run.gauge, source, target, names, run.found.topics)
-        await writing.write(target, [each for each in found if (each.position.behind or 0) > 0])
+        found = await compare(run.gauge, source, target, run.found.topics)
+        await writing.write(target, [each for each in found if each.behind])
     return len(writing.groups - writing.refused.keys())
 
 
@@ -127,37 +132,34 @@ def _carried(run: Run) -> bool:
     return all(each.spec.remedies.group_offsets == "on" for each in run.positions.values())
 
 
-def _to_write(each: Compared, live: set[str]) -> bool:
-    """Where the target is ahead, a group without members may be another one there, of the same name."""
-    return each.differs and (each.position.group in live or (each.position.behind or 0) >= 0)
-
-
 async def compare(
-    gauge: Gauge, source: ClusterView, target: ClusterView, names: Sequence[str], topics: Mapping[str, Iterable[int]]
+    gauge: Gauge, source: ClusterView, target: ClusterView, topics: Mapping[str, Iterable[int]]
 ) -> list[Compared]:
-    """Return what these groups have committed on both sides, those that are behind first. Raises
-    ClusterUnreachable."""
+    """Return what groups have committed on both sides, those that are behind first. Raises ClusterUnreachable."""
+    groups = await source.groups()
+    names = [each.name for each in groups]
     here = await source.committed(names)
     there = await target.committed([name for name in names if here.get(name)])
     ends = await target.end_offsets(topics)
     found = [
-        _compared(gauge, name, partition, its, there.get(name, {}).get(partition), ends[partition])
-        for name in names
-        for partition, its in sorted(here.get(name, {}).items())
+        _compared(gauge, group, partition, its, there.get(group.name, {}).get(partition), ends[partition])
+        for group in groups
+        for partition, its in sorted(here.get(group.name, {}).items())
         if partition in ends
     ]
     return sorted(found, key=lambda each: -1 if (behind := each.position.behind) is None else behind, reverse=True)
 
 
 def _compared(
-    gauge: Gauge, group: str, partition: Partition, committed: Commit, there: Commit | None, target_end: int
+    gauge: Gauge, group: Group, partition: Partition, committed: Commit, there: Commit | None, target_end: int
 ) -> Compared:
     """Compare one commit on both sides. One that is ahead would skip records: it is told as a negative number."""
     exact = gauge.translated(partition, committed.offset, target_end)
     on_target = None if there is None else there.offset
     behind = None if exact is None or on_target is None else exact - on_target
     wanted = None if exact is None else committed._replace(offset=exact)
-    return Compared(GroupPosition(group, *partition, committed.offset, on_target, behind), wanted)
+    position = GroupPosition(group.name, *partition, committed.offset, on_target, behind)
+    return Compared(position, wanted, live=group.state != _LEFT)
 
 
 def in_words(positions: list[GroupPosition]) -> str:

@@ -36,13 +36,14 @@ async def move(run: Run) -> None:
         for virtual_cluster in run.switchover.virtual_clusters:
             moved += await run.data_path.move_clients(virtual_cluster)
     said = f"{moved} connections moved"
-    with trio.move_on_after(LATE_SECONDS):
-        try:
-            late = await take_late_commits(run) if run.switchover.mode == "planned" else 0
-        except ClusterUnreachable as error:
-            said += f"; late commits of groups could not be taken along: {error}"
-        else:
-            said += f"; late commits of {late} groups were taken along" if late else ""
+    try:
+        with trio.fail_after(LATE_SECONDS):
+            late = await take_late_commits(run)
+    except (ClusterUnreachable, trio.TooSlowError) as error:
+        why = str(error) or f"not within {LATE_SECONDS:g}s"
+        said += f"; late commits of groups could not be taken along: {why}"
+    else:
+        said += f"; late commits of {late} groups were taken along" if late else ""
     run.switchover.say(said)
 
 
