@@ -9,7 +9,6 @@ from appliance.control.steps.fencing import holding
 from appliance.control.steps.run import Run
 from appliance.control.steps.transactions import settle
 
-WRITES_EVERY = 0.01
 LAG_EVERY = 0.1
 
 
@@ -32,11 +31,7 @@ async def drain(run: Run) -> None:
 
 async def _answers(run: Run) -> None:
     """An acknowledgement that is under way counts: its record is on the source, and has to be replicated."""
-    await run.data_path.refresh()
-    while writes := run.writes_in_flight():
-        run.switchover.say(f"{writes} writes without an answer")
-        await trio.sleep(WRITES_EVERY)
-        await run.data_path.refresh()
+    await run.until_none(run.writes_in_flight, "{} writes without an answer")
 
 
 async def _stragglers(run: Run) -> None:

@@ -11,7 +11,6 @@ from appliance.policies.connect.fence import OPEN, Fence
 
 OVERDUE_SECONDS = 1.0
 """How long clients that connect wait for what was held; longer than it takes, and less than they wait for anything."""
-OVERDUE_EVERY = 0.01
 
 
 async def hold_writes(run: Run) -> None:
@@ -47,9 +46,6 @@ async def let_writes_flow(run: Run) -> None:
         run.set_fence(replace(OPEN, newcomers="wait"))
         await run.in_effect()
         with trio.move_on_after(OVERDUE_SECONDS):
-            while overdue := run.overdue_writes():
-                run.switchover.say(f"held writes of {overdue} connections are being written")
-                await trio.sleep(OVERDUE_EVERY)
-                await run.data_path.refresh()
+            await run.until_none(run.overdue_writes, "held writes of {} connections are being written")
     run.set_fence(OPEN)
     run.switchover.say("writes flow")

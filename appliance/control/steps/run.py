@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -20,6 +20,8 @@ from appliance.exchange.route import Target
 from appliance.gateway.clientele import Clientele
 from appliance.policies.connect.fence import OPEN, Fence
 from appliance.policies.positions.offset_maps import PositionMaps
+
+_LOOK_SECONDS = 0.01
 
 
 class NotDrainedError(Exception):
@@ -93,6 +95,15 @@ class Run:
     def overdue_writes(self) -> int:
         """Return how many connections have held writes that are still to be written on the target."""
         return sum(map(self.data_path.overdue_writes, self.switchover.virtual_clusters))
+
+    async def until_none(self, count: Callable[[], int], words: str) -> None:
+        """Wait until nothing is left of what is counted; meanwhile say how much, in these words, `{}` being the
+        number."""
+        await self.data_path.refresh()
+        while left := count():
+            self.switchover.say(words.format(left))
+            await trio.sleep(_LOOK_SECONDS)
+            await self.data_path.refresh()
 
     def parts(self) -> tuple[PlannedPart, ...]:
         """Return what is connected of each virtual cluster now."""
