@@ -236,16 +236,17 @@ class ClusterClient:
         if code is not ErrorCode.none:
             raise ClusterUnreachable(f"cluster {self._target.name}: {what} was answered with {code.name.upper()}")
 
-    async def ask_any(self, api: Api, question: Any) -> Any:
+    async def ask_any(self, api: Api, question: Any, *, version: int | None = None) -> Any:
         """Ask whichever node answers: those that are connected, those that are known, then the bootstrap addresses.
 
-        `question` makes the request from its version.
+        `question` makes the request from its version: the highest that both sides know, where none is given.
         """
         failures: list[str] = []
         for address in dict.fromkeys((*self._links, *self._brokers.values(), *self._target.bootstrap)):
             try:
                 link = await self._link(address)
-                return await link.ask(api, question(link.version(api)))
+                asked = link.version(api) if version is None else version
+                return await link.ask(api, question(asked), version=asked)
             except ClusterUnreachable as error:
                 failures.append(str(error))
         raise ClusterUnreachable(f"cluster {self._target.name} cannot be reached: {'; '.join(failures)}")

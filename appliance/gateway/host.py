@@ -34,7 +34,6 @@ from appliance.gateway.shares import Shares
 from appliance.gateway.snapshot import Door
 from appliance.gateway.suffering import suffer
 from appliance.gateway.tallies import Tallies
-from appliance.identity.policy import ANONYMOUS
 from appliance.wire.errors import Malformed
 
 _CONNECT_SECONDS = 10.0
@@ -156,7 +155,7 @@ class Host:
             session.channel,
             session.exchange,
             dial=partial(self._connect_upstream, session, route.target, knowledge),
-            stay=partial(stay_logged_in, self._dialer, route.target, _name(session)),
+            stay=partial(stay_logged_in, self._dialer, route.target, session.name),
             reactor=self._reactor,
             feed=self._feed,
             memory=self._shares.of(session.door).memory,
@@ -220,11 +219,6 @@ class Host:
     def _outage(self, session: Session) -> Outage | None:
         route = self._route(session)
         return route.outages.get(session.target.name) if route and session.target else None
-
-
-def _name(session: Session) -> str:
-    """Return the name that the client has upstream, where every principal has one."""
-    return session.principal.name if session.principal else ANONYMOUS.name
 
 
 def _peer(sock: socket.socket) -> tuple[str, int]:

@@ -128,13 +128,16 @@ class Pair:
             finally:
                 self._ended.set()
                 for side in self._sides:
-                    self._reactor.forget(side.fd)
-                    side.pump.release()
-                    if side is not self._client:
-                        side.channel.close()
+                    self._leave(side)
             nursery.cancel_scope.cancel()
         if self._failure is not None:
             raise self._failure
+
+    def _leave(self, side: _Side) -> None:
+        self._reactor.forget(side.fd)
+        side.pump.release()
+        if side is not self._client:
+            side.channel.close()
 
     def _begin(self, side: _Side) -> None:
         self._reactor.watch(side.fd, side.watched, self._handler(side))
@@ -249,7 +252,7 @@ class Pair:
             self._reactor.yield_soon()
         elif step.then is Then.HOLD:
             self.at_the_fence = True
-            self._later(self._client, self._wait_for_the_fence)
+            self._later(self._client, self.past_the_fence)
         elif step.then is Then.OTHERS:
             self.exchange.when_told(lambda: self._guarded(self._client.pump.go_on))
         elif step.then is Then.AUTHENTICATE:
@@ -258,7 +261,8 @@ class Pair:
             self._later(self._client, trio.sleep, step.seconds)
         return False
 
-    async def _wait_for_the_fence(self) -> None:
+    async def past_the_fence(self) -> None:
+        """Wait until writes flow."""
         while self._route().fenced:
             await self._feed.wait_newer(self._feed.current.version)
         self.at_the_fence = False
@@ -299,9 +303,7 @@ class Pair:
         assert self.at_the_fence
         assert not len(self.exchange.ledger)
         for side in self._sides[1:]:
-            self._reactor.forget(side.fd)
-            side.pump.release()
-            side.channel.close()
+            self._leave(side)
         del self._sides[1:]
         self._dialling = True  # and nobody has to, any more
         self.exchange.knowledge, self.exchange.introduction = knowledge, None

@@ -250,9 +250,9 @@ class Gateway:
             for each in self._host.sessions
             if each.door.virtual_cluster == virtual_cluster and each.target is not None and each.target != route.target
         ]
-        staying = [each for each in astray if route.held_writes_go_on and may_stand_in(each)]
+        staying = {each for each in astray if route.held_writes_go_on and may_stand_in(each)}
         for each in staying:
-            stand_in(each, route.target, knowledge, self._dialer, each.name_upstream, self._feed)
+            stand_in(each, route.target, knowledge, self._dialer)
         return len(staying) + await part([each for each in astray if each not in staying], "moved", pause)
 
     async def drain(self, seconds: float, *, pause: float = 0.2) -> int:

@@ -62,13 +62,16 @@ class Session:
         return self.exchange.client_id if self.exchange else ""
 
     @property
+    def name(self) -> str:
+        """The name of its principal."""
+        return self.principal.name if self.principal else ANONYMOUS.name
+
+    @property
     def name_upstream(self) -> str | None:
         """The name that the client has upstream, where every principal has one; None: whoever logs in there, if anyone
         does, it is the client."""
         asked = self.door.spec.authentication
-        if asked is None or asked.delegated:
-            return None
-        return self.principal.name if self.principal else ANONYMOUS.name
+        return None if asked is None or asked.delegated else self.name
 
     @property
     def software(self) -> Software:

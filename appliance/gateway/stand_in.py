@@ -30,9 +30,8 @@ from appliance.gateway.client import ClusterClient, open_client
 from appliance.gateway.client_link import Link
 from appliance.gateway.dialer import Dialer
 from appliance.gateway.errors import ClusterUnreachable
-from appliance.gateway.feed import SnapshotFeed
 from appliance.gateway.session import Session
-from appliance.wire.apis import Api, name_of
+from appliance.wire.apis import Api, kind_in_words, name_of
 from appliance.wire.codec import decode, element_type, encode, request_type, response_type
 from appliance.wire.errors import Malformed
 from appliance.wire.headers import SIZE, request_header, response_frame
@@ -68,9 +67,7 @@ def may_stand_in(session: Session) -> bool:
     return not len(exchange.ledger) and not exchange.logged_in_upstream
 
 
-def stand_in(
-    session: Session, target: Target, knowledge: Knowledge, dialer: Dialer, principal: str | None, feed: SnapshotFeed
-) -> None:
+def stand_in(session: Session, target: Target, knowledge: Knowledge, dialer: Dialer) -> None:
     """Take the place of the session's broker until its client waits for nothing; then the session ends as moved."""
     ours, theirs = socket.socketpair()
     ours.setblocking(False)
@@ -79,9 +76,9 @@ def stand_in(
 
     async def serve() -> None:
         try:
-            async with open_client(target, dialer, principal) as client, trio.open_nursery() as nursery:
+            async with open_client(target, dialer, session.name_upstream) as client, trio.open_nursery() as nursery:
                 broker = _StandIn(session, PlainChannel(ours), client)
-                nursery.start_soon(_leave_when_quiet, session, broker, feed)
+                nursery.start_soon(_leave_when_quiet, session, broker)
                 await broker.serve()
         except* (CannotStandInError, ClusterUnreachable, Malformed, OSError, EOFError) as reasons:
             # Its client asks again, and is led to the cluster's own brokers.
@@ -95,10 +92,9 @@ def stand_in(
     session.pair.hand_over(PlainChannel(theirs), knowledge, serve)
 
 
-async def _leave_when_quiet(session: Session, broker: _StandIn, feed: SnapshotFeed) -> None:
-    while (route := feed.current.routes.get(session.door.virtual_cluster)) is not None and route.fenced:
-        await feed.wait_newer(feed.current.version)
+async def _leave_when_quiet(session: Session, broker: _StandIn) -> None:
     assert session.pair is not None
+    await session.pair.past_the_fence()
     with trio.move_on_after(LONGEST_SECONDS):
         while not (session.pair.quiet and broker.quiet):  # noqa: ASYNC110 - the data path sets no events
             await trio.sleep(_LOOK_SECONDS)
@@ -148,7 +144,7 @@ class _StandIn:
 
     async def _told(self, version: int, request: Any) -> Any:
         """Ask any broker for Metadata; who has lost other connections wants to know where to go."""
-        return await _asked((await self.client.links())[0], Api.METADATA, version, request)
+        return await self.client.ask_any(Api.METADATA, lambda _: request, version=version)
 
     async def _written(self, version: int, request: Any) -> Any:
         """Have it all written, and return the answer."""
@@ -158,7 +154,7 @@ class _StandIn:
         answers: dict[Place, Any] = {}
         for _ in range(_TRIES):
             for link, places in (await self._by_leader(left)).items():
-                answer = await _asked(link, Api.PRODUCE, version, _part_of(request, left, places))
+                answer = await _asked(link, version, _part_of(request, left, places))
                 answers |= {
                     (_identity(topic), each.index): each
                     for topic in answer.responses
@@ -197,12 +193,12 @@ class _StandIn:
         return self._names[topic_id]
 
 
-async def _asked(link: Link, api: Api, version: int, question: Any) -> Any:
+async def _asked(link: Link, version: int, question: Any) -> Any:
     """Ask in the client's own version, for its answer is in that."""
-    low, high = link.ranges.get(api, (0, -1))
+    low, high = link.ranges.get(Api.PRODUCE, (0, -1))
     if not low <= version <= high:
-        raise CannotStandInError(f"{name_of(api)} version {version}")
-    return await link.ask(api, question, version=version)
+        raise CannotStandInError(kind_in_words(Api.PRODUCE, version))
+    return await link.ask(Api.PRODUCE, question, version=version)
 
 
 def _identity(topic: Any) -> str | bytes:
