@@ -267,6 +267,11 @@ class Pair:
             await self._feed.wait_newer(self._feed.current.version)
         self.at_the_fence = False
 
+    async def newcomers_served(self) -> None:
+        """Wait until clients that connect are served."""
+        while self._route().newcomers_wait:
+            await self._feed.wait_newer(self._feed.current.version)
+
     async def _answer_sasl(self, question: Question) -> None:
         assert self._authenticate is not None
         outcome = await self._authenticate(question)

@@ -41,6 +41,8 @@ log = logging.getLogger("tidegate.gateway")
 LONGEST_SECONDS = 10.0
 """How long it goes on for a client that always waits for something."""
 _LOOK_SECONDS = 0.01
+_RELAY_SECONDS = 1.0
+"""How long answers that are given have to reach a client that does not read."""
 _TRIES, _AGAIN_SECONDS = 40, 0.05
 """How often a partition whose leader moves is tried."""
 _NOT_HERE = {
@@ -83,6 +85,9 @@ def stand_in(session: Session, target: Target, knowledge: Knowledge, dialer: Dia
         except* (CannotStandInError, ClusterUnreachable, Malformed, OSError, EOFError) as reasons:
             # Its client asks again, and is led to the cluster's own brokers.
             log.debug("%s: nobody stands in any longer: %s", session.described(), reasons.exceptions[0])
+            with trio.move_on_after(_RELAY_SECONDS):
+                while _readable(theirs.fileno()):  # noqa: ASYNC110 - the data path sets no events
+                    await trio.sleep(_LOOK_SECONDS)  # what was written must not be sent again
         finally:
             ours.close()
             session.writes_overdue = False
@@ -115,9 +120,7 @@ class _StandIn:
     @property
     def quiet(self) -> bool:
         """Whether everything that came is written; not every write gets an answer that would tell."""
-        waiting = select.poll()
-        waiting.register(self.channel.fileno(), select.POLLIN)
-        return not self._at_work and not waiting.poll(0)
+        return not self._at_work and not _readable(self.channel.fileno())
 
     async def serve(self) -> None:
         """Answer until the other end is closed (EOFError). Raises CannotStandInError, ClusterUnreachable, Malformed."""
@@ -143,7 +146,14 @@ class _StandIn:
             self.session.writes_overdue = False
 
     async def _told(self, version: int, request: Any) -> Any:
-        """Ask any broker for Metadata; who has lost other connections wants to know where to go."""
+        """Ask any broker for Metadata; who has lost other connections wants to know where to go.
+
+        Not before all that was held is written, on other connections too: librdkafka closes those to brokers that are
+        not named, with what is under way, and sends that again.
+        """
+        self.session.writes_overdue = False  # what stands before it is written
+        assert self.session.pair is not None
+        await self.session.pair.newcomers_served()
         return await self.client.ask_any(Api.METADATA, lambda _: request, version=version)
 
     async def _written(self, version: int, request: Any) -> Any:
@@ -199,6 +209,12 @@ async def _asked(link: Link, version: int, question: Any) -> Any:
     if not low <= version <= high:
         raise CannotStandInError(kind_in_words(Api.PRODUCE, version))
     return await link.ask(Api.PRODUCE, question, version=version)
+
+
+def _readable(fd: int) -> bool:
+    waiting = select.poll()
+    waiting.register(fd, select.POLLIN)
+    return bool(waiting.poll(0))
 
 
 def _identity(topic: Any) -> str | bytes:

@@ -90,12 +90,19 @@ class CountedOutage:
 class Scene:
     """A running gateway with one door, `orders`, and the means to change its configuration."""
 
-    def __init__(self, gateway: Gateway, feed: SnapshotFeed, broker: ScriptedBroker, nursery: trio.Nursery) -> None:
+    def __init__(
+        self, gateway: Gateway, feed: SnapshotFeed, broker: ScriptedBroker | None, nursery: trio.Nursery
+    ) -> None:
         self.gateway = gateway
         self.feed = feed
-        self.broker = broker
+        self._broker = broker
         self.nursery = nursery
         self._clients: list[Client] = []
+
+    @property
+    def broker(self) -> ScriptedBroker:
+        assert self._broker is not None, "behind this gateway are real brokers"
+        return self._broker
 
     @property
     def door(self) -> Door:
@@ -175,12 +182,16 @@ def door_on(base: int, brokers: BrokerPorts | None = None) -> Door:
 
 @asynccontextmanager
 async def running(
-    broker: ScriptedBroker, door: Door, *, target: Target | None = None, limits: LimitsSpec | None = None
+    broker: ScriptedBroker | None, door: Door, *, target: Target | None = None, limits: LimitsSpec | None = None
 ) -> AsyncIterator[Scene]:
-    """Run a gateway before this broker for the length of a block; the block must not take longer than PATIENCE."""
+    """Run a gateway before this broker, or `target`, for the length of a block, which must not take longer than
+    PATIENCE."""
     if limits is not None:
         door = dataclasses.replace(door, spec=door.spec.model_copy(update={"limits": limits}))
-    feed = SnapshotFeed(Snapshot(1, {"orders": Route("orders", target or target_of(broker))}, (door,)))
+    if target is None:
+        assert broker is not None
+        target = target_of(broker)
+    feed = SnapshotFeed(Snapshot(1, {"orders": Route("orders", target)}, (door,)))
     gateway = Gateway(feed)
     with trio.fail_after(PATIENCE):
         async with trio.open_nursery() as nursery:

@@ -21,10 +21,13 @@ from appliance.wire.apis import Api
 pytestmark = pytest.mark.kafka
 
 
+def target_at(cluster: BlockingCluster) -> Target:
+    return Target(cluster.name, tuple(parse_address(each) for each in cluster.bootstrap))
+
+
 @asynccontextmanager
 async def client_of(cluster: BlockingCluster) -> AsyncIterator[ClusterClient]:
-    target = Target(cluster.name, tuple(parse_address(each) for each in cluster.bootstrap))
-    async with open_client(target, Dialer.made(lambda: datetime.now(UTC).timestamp())) as client:
+    async with open_client(target_at(cluster), Dialer.made(lambda: datetime.now(UTC).timestamp())) as client:
         yield client
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
 
 import pytest
@@ -11,15 +11,10 @@ import trio
 import trio.testing
 from confluent_kafka import KafkaError, Message, Producer
 
-from appliance.exchange.route import Route, Target
-from appliance.gateway.feed import SnapshotFeed
-from appliance.gateway.server import Gateway
-from appliance.gateway.snapshot import Snapshot
 from appliance.harness import BlockingCluster, BlockingLab
-from appliance.resources.envelope import parse_address
 from tests.gateway import messages
-from tests.gateway.scene import PATIENCE, Client, Scene, door_on, free_base
-from tests.gateway.test_client import client_of
+from tests.gateway.scene import PATIENCE, Client, Scene, door_on, free_base, running
+from tests.gateway.test_client import client_of, target_at
 
 pytestmark = pytest.mark.kafka
 
@@ -54,26 +49,10 @@ class Writer:
             self.acknowledged.append(value.decode())
 
 
-@asynccontextmanager
-async def before(first: BlockingCluster, second: BlockingCluster) -> AsyncIterator[Scene]:
+def before(first: BlockingCluster, second: BlockingCluster) -> AbstractAsyncContextManager[Scene]:
     """Run a gateway that leads to the first of two clusters, with doors for the brokers of both."""
     nodes = {0, *first.brokers, *second.brokers}
-    door = door_on(free_base({0, *(each + 1 for each in nodes)}))
-    feed = SnapshotFeed(Snapshot(1, {"orders": Route("orders", target(first))}, (door,)))
-    gateway = Gateway(feed)
-    with trio.fail_after(2 * PATIENCE):
-        async with trio.open_nursery() as nursery:
-            await nursery.start(gateway.serve)
-            made = Scene(gateway, feed, None, nursery)  # type: ignore[arg-type]  # no scripted broker here
-            try:
-                yield made
-            finally:
-                made.close()
-            nursery.cancel_scope.cancel()
-
-
-def target(cluster: BlockingCluster) -> Target:
-    return Target(cluster.name, tuple(parse_address(each) for each in cluster.bootstrap))
+    return running(None, door_on(free_base({0, *(each + 1 for each in nodes)})), target=target_at(first))
 
 
 async def switched_beneath(writer: Writer, here: Scene, to: BlockingCluster) -> None:
@@ -83,12 +62,13 @@ async def switched_beneath(writer: Writer, here: Scene, to: BlockingCluster) -> 
     here.publish(fenced=True)
     for number in range(1, WRITES):
         await writer.write(number)
-    here.publish(target=target(to))
+    here.publish(target=target_at(to), newcomers_wait=True)
     assert await here.gateway.move_clients("orders", pause=0) >= 1
     assert here.gateway.overdue_writes("orders") >= 1
     here.publish(fenced=False)
     while here.gateway.overdue_writes("orders"):  # noqa: ASYNC110 - the data path sets no event
         await trio.sleep(0.01)
+    here.publish(newcomers_wait=False)
     await writer.flush()
 
 
@@ -120,10 +100,10 @@ async def test_held_writes_are_written_by_the_new_leaders_in_their_order(
     replicated_lab: BlockingLab, fresh_name: str, settings: Mapping[str, str | bool], way: str
 ):
     first, second = replicated_lab.clusters["primary"], replicated_lab.clusters["standby"]
+    for cluster in (second, first):  # what is new on the primary, the mirror makes on the standby
+        await trio.to_thread.run_sync(partial(cluster.create_topic, fresh_name, partitions=PARTITIONS))
     if way == "to three brokers":
         first, second = second, first
-    for cluster in (first, second):
-        await trio.to_thread.run_sync(partial(cluster.create_topic, fresh_name, partitions=PARTITIONS))
     async with before(first, second) as here:
         writer = Writer(here.door.spec.bind, fresh_name, settings)
         await switched_beneath(writer, here, second)
@@ -135,28 +115,32 @@ async def test_held_writes_are_written_by_the_new_leaders_in_their_order(
         assert await logs_of(second, fresh_name) == expected
 
 
-async def at_the_fence(here: Scene, first: BlockingCluster, second: BlockingCluster, requests: list[bytes]) -> Client:
-    """Return a client of a node that sent these behind the fence, when another cluster serves."""
-    client = await here.client(min(first.brokers))
-    await client.send(messages.hello(1))
-    await client.receive()
-    here.publish(fenced=True)
-    await client.send(b"".join(requests))
-    await trio.testing.wait_all_tasks_blocked(0.02)
-    here.publish(target=target(second))
-    assert await here.gateway.move_clients("orders", pause=0) == 1
-    here.publish(fenced=False)
-    return client
+@asynccontextmanager
+async def at_the_fence(
+    lab: BlockingLab, topic: str, *behind: bytes, go_on: bool = True
+) -> AsyncIterator[tuple[Client, BlockingCluster]]:
+    """Give a client of a node that sent a write, and these requests behind it, to the fence, and the cluster that came
+    to serve meanwhile."""
+    first, second = lab.clusters["primary"], lab.clusters["standby"]
+    await trio.to_thread.run_sync(second.create_topic, topic)
+    async with before(first, second) as here:
+        here.publish(held_writes_go_on=go_on)
+        client = await here.client(min(first.brokers))
+        await client.send(messages.hello(1))
+        await client.receive()
+        here.publish(fenced=True)
+        await client.send(messages.produce(2, b"not a batch", topic=topic) + b"".join(behind))
+        await trio.testing.wait_all_tasks_blocked(0.02)
+        here.publish(target=target_at(second))
+        assert await here.gateway.move_clients("orders", pause=0) == 1
+        here.publish(fenced=False)
+        yield client, second
 
 
 async def test_who_asks_for_metadata_behind_its_writes_is_led_to_the_new_brokers(
     replicated_lab: BlockingLab, fresh_name: str
 ):
-    first, second = replicated_lab.clusters["primary"], replicated_lab.clusters["standby"]
-    await trio.to_thread.run_sync(second.create_topic, fresh_name)
-    async with before(first, second) as here:
-        asked = [messages.produce(2, b"not a batch", topic=fresh_name), messages.metadata(3)]
-        client = await at_the_fence(here, first, second, asked)
+    async with at_the_fence(replicated_lab, fresh_name, messages.metadata(3)) as (client, second):
         assert (await client.receive())[0] == 2
         number, answer = await client.receive()
         assert number == 3
@@ -165,18 +149,12 @@ async def test_who_asks_for_metadata_behind_its_writes_is_led_to_the_new_brokers
 
 
 async def test_any_other_request_ends_the_connection_behind_the_writes(replicated_lab: BlockingLab, fresh_name: str):
-    first, second = replicated_lab.clusters["primary"], replicated_lab.clusters["standby"]
-    await trio.to_thread.run_sync(second.create_topic, fresh_name)
-    async with before(first, second) as here:
-        asked = [messages.produce(2, b"not a batch", topic=fresh_name), messages.opaque(3)]
-        client = await at_the_fence(here, first, second, asked)
-        assert (await client.receive())[0] == 2
+    writes = [messages.produce(each, b"not a batch", topic=fresh_name) for each in range(3, WRITES)]
+    async with at_the_fence(replicated_lab, fresh_name, *writes, messages.opaque(WRITES)) as (client, _):
+        assert [(await client.receive())[0] for _ in range(2, WRITES)] == [*range(2, WRITES)]
         await client.closed()
 
 
-async def test_a_virtual_cluster_may_forgo_it(replicated_lab: BlockingLab):
-    first, second = replicated_lab.clusters["primary"], replicated_lab.clusters["standby"]
-    async with before(first, second) as here:
-        here.publish(held_writes_go_on=False)
-        client = await at_the_fence(here, first, second, [messages.produce(2)])
+async def test_a_virtual_cluster_may_forgo_it(replicated_lab: BlockingLab, fresh_name: str):
+    async with at_the_fence(replicated_lab, fresh_name, go_on=False) as (client, _):
         await client.closed()
