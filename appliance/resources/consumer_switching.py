@@ -28,6 +28,9 @@ class Remedies(Spec):
 
     rejoin: Switch = "on"
     """Members of the newer group protocols are told to join again, not that their group is gone."""
+    heartbeats: Switch = "on"
+    """Members of the newer group protocols are told to send a heartbeat every two seconds, so that they learn soon that
+    they have to join again; their coordinator would have them wait for five."""
     hold_fetch: Switch = "on"
     """Members of groups read on only when their group has given them positions of the new side."""
     leader_epochs: Switch = "on"

@@ -53,6 +53,9 @@ class Api(IntEnum):
 SASL = frozenset({Api.SASL_HANDSHAKE, Api.SASL_AUTHENTICATE})
 """Those by which a client tells who it is."""
 
+GROUP_HEARTBEATS = frozenset({Api.CONSUMER_GROUP_HEARTBEAT, Api.SHARE_GROUP_HEARTBEAT, Api.STREAMS_GROUP_HEARTBEAT})
+"""Those by which members of the newer group protocols join, live and leave (KIP-848, KIP-932, KIP-1071)."""
+
 NAMES: dict[int, str] = {
     key: "".join(part.capitalize() for part in name.split("_")) for key, name in api_key_map.items()
 }

@@ -28,6 +28,7 @@ SPECS: Mapping[Remedies, Mapping[str, Any]] = {
         "producer_ids": "plain",
         "remedies": {
             "rejoin": "off",
+            "heartbeats": "off",
             "hold_fetch": "off",
             "leader_epochs": "off",
             "topic_ids": "off",

@@ -4,7 +4,7 @@ A consumer keeps its position in memory, and a switch changes what a position me
 themselves, and each has its remedy here, one a file:
 
  - members of a new group protocol are told that their group does not exist, which is fatal in some libraries:
-   `rejoin` tells them that the group does not know them, and they join;
+   `rejoin` tells them that the group does not know them, and they join; `heartbeats` lets them hear of it soon;
  - members of any group fetch on at their old positions until their coordinator disowns them: `hold_fetch` lets their
    Fetch find nothing new until the group has given them positions of the new side. `members` knows who they are;
  - consumers without a group never learn: `continuous` shows all clients one space of offsets that goes on across

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from appliance.exchange.interceptor import Interceptor
 from appliance.policies.positions.beginnings import Beginnings
 from appliance.policies.positions.continuous import Continuous
+from appliance.policies.positions.heartbeats import Heartbeats
 from appliance.policies.positions.hold_fetch import Held, HoldFetch, Holding
 from appliance.policies.positions.leader_epochs import LeaderEpochs
 from appliance.policies.positions.members import Members, News
@@ -75,6 +76,8 @@ class Positions:
         listens = "on" in {spec.remedies.hold_fetch, spec.remedies.rejoin} or spec.positions != "client"
         if listens and (spec.standbys or was_switched):
             made.append(Membership(self._members, serving, self._clock, switched=was_switched))
+        if spec.remedies.heartbeats == "on" and spec.standbys:
+            made.append(Heartbeats())
         ids = self._transactional_ids
         if spec.remedies.transactions == "on" and (spec.standbys or ids.any_left_behind):
             made.append(Transactions(ids, serving, after_switch=ids.any_left_behind))

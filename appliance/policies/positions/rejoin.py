@@ -21,11 +21,10 @@ from kio.schema.errors import ErrorCode
 from appliance.exchange.interceptor import Replace, RequestVerdict, ResponseVerdict
 from appliance.exchange.message import Answer, Question
 from appliance.policies.positions.members import Members
-from appliance.wire.apis import Api, understood
+from appliance.wire.apis import GROUP_HEARTBEATS, Api, understood
 from appliance.wire.editing import Edit, int_at, spliced, string_at
 from appliance.wire.walk import walk_of
 
-_HEARTBEATS = frozenset({Api.CONSUMER_GROUP_HEARTBEAT, Api.SHARE_GROUP_HEARTBEAT, Api.STREAMS_GROUP_HEARTBEAT})
 _MEMO = "rejoin"
 _NEEDS_NO_ID = 3
 """The last version of JoinGroup in which who has no member id is given one and is a member."""
@@ -41,10 +40,10 @@ class Rejoin:
 
     def wants_request(self, api_key: int, api_version: int) -> bool:
         joins = api_key == Api.JOIN_GROUP and api_version <= _NEEDS_NO_ID
-        return (api_key in _HEARTBEATS or joins) and understood(api_key, api_version)
+        return (api_key in GROUP_HEARTBEATS or joins) and understood(api_key, api_version)
 
     def wants_response(self, api_key: int, api_version: int) -> bool:
-        return api_key in _HEARTBEATS and understood(api_key, api_version)
+        return api_key in GROUP_HEARTBEATS and understood(api_key, api_version)
 
     def on_request(self, question: Question) -> RequestVerdict:
         """Note whether the member had joined; let one join as if it never had."""

@@ -8,6 +8,7 @@ import pytest
 
 from appliance.policies.positions.beginnings import Beginnings
 from appliance.policies.positions.continuous import Continuous
+from appliance.policies.positions.heartbeats import Heartbeats
 from appliance.policies.positions.hold_fetch import HoldFetch
 from appliance.policies.positions.leader_epochs import LeaderEpochs
 from appliance.policies.positions.members import News
@@ -39,11 +40,12 @@ def test_what_cannot_be_switched_has_nothing():
     assert kinds(spec(standbys=[]), NEVER) == []
 
 
-def test_before_the_first_switch_members_are_only_listened_to():
-    assert kinds(spec(), NEVER) == [Membership, Transactions]
-    assert kinds(spec(remedies={"hold_fetch": "off"}), NEVER) == [Membership, Transactions]
-    assert kinds(spec(remedies={"hold_fetch": "off", "rejoin": "off"}), NEVER) == [Transactions]
-    assert kinds(spec(remedies={"hold_fetch": "off", "rejoin": "off", "transactions": "off"}), NEVER) == []
+def test_before_the_first_switch_members_are_only_listened_to_and_asked_to_speak_often():
+    assert kinds(spec(), NEVER) == [Membership, Heartbeats, Transactions]
+    off = {"heartbeats": "off", "hold_fetch": "off"}
+    assert kinds(spec(remedies=off), NEVER) == [Membership, Transactions]
+    assert kinds(spec(remedies={**off, "rejoin": "off"}), NEVER) == [Transactions]
+    assert kinds(spec(remedies={**off, "rejoin": "off", "transactions": "off"}), NEVER) == []
 
 
 def test_before_the_first_switch_no_message_of_the_data_path_is_looked_into():
@@ -55,11 +57,17 @@ def test_before_the_first_switch_no_message_of_the_data_path_is_looked_into():
 
 
 def test_after_it_all_remedies_are_there_and_each_can_be_turned_off():
-    everything = [Membership, Transactions, HoldFetch, Rejoin, LeaderEpochs]
+    everything = [Membership, Heartbeats, Transactions, HoldFetch, Rejoin, LeaderEpochs]
     assert kinds(spec()) == everything
-    for remedy, kind in {"transactions": Transactions, "rejoin": Rejoin, "leader_epochs": LeaderEpochs}.items():
+    switched_off = {
+        "heartbeats": Heartbeats,
+        "transactions": Transactions,
+        "hold_fetch": HoldFetch,
+        "rejoin": Rejoin,
+        "leader_epochs": LeaderEpochs,
+    }
+    for remedy, kind in switched_off.items():
         assert kinds(spec(remedies={remedy: "off"})) == [each for each in everything if each is not kind]
-    assert kinds(spec(remedies={"hold_fetch": "off"})) == [Membership, Transactions, Rejoin, LeaderEpochs]
 
 
 def test_writes_are_looked_into_only_where_producers_were_left_behind():
