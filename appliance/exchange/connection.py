@@ -43,6 +43,11 @@ class Connection:
         """The answers that this connection may give and take: not those of a cluster that it is not connected to."""
         return self.others if self.route.target.name == self.knowledge.cluster else None
 
+    @property
+    def kept_from_writing(self) -> bool:
+        """Whether no write may go upstream now: writes are held, or the cluster at the other end serves no more."""
+        return self.route.fenced or self.knowledge.cluster != self.route.target.name
+
     def asked(self, question: Question) -> Asked:
         """Return what others may have asked as well."""
         of_the_node = question.api_key == Api.API_VERSIONS

@@ -110,7 +110,8 @@ class Requests:
                 if step is not None:
                     return step
             kind = connection.route.chain.kind(api_key, api_version)
-            if kind.writes and connection.route.fenced and self._in_hand is None:
+            if kind.writes and connection.kept_from_writing:
+                self._in_hand = None  # it starts over when it may go: other rules may hold then
                 return out.step(at, Then.HOLD)
             if kind.request_whole or self._in_hand is not None:
                 step = self._whole(buffer, at, end, kind, out)

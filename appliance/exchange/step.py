@@ -17,7 +17,7 @@ class Then(Enum):
     READ = auto()
     """Read more bytes."""
     HOLD = auto()
-    """Wait until the route is no longer fenced, then ask again."""
+    """Wait until a write may go upstream (`Connection.kept_from_writing`), then ask again."""
     WAIT = auto()
     """Wait `Step.seconds`, then ask again."""
     OTHERS = auto()

@@ -262,10 +262,14 @@ class Pair:
         return False
 
     async def past_the_fence(self) -> None:
-        """Wait until writes flow."""
-        while self._route().fenced:
+        """Wait until writes flow to the cluster at the other end."""
+        while self._kept_from_writing():
             await self._feed.wait_newer(self._feed.current.version)
         self.at_the_fence = False
+
+    def _kept_from_writing(self) -> bool:
+        self.exchange.route = self._route()
+        return self.exchange.kept_from_writing
 
     async def newcomers_served(self) -> None:
         """Wait until clients that connect are served."""

@@ -12,8 +12,8 @@ from datetime import UTC, datetime
 import trio
 
 from appliance.exchange.measures import Labels, Measures, merged
-from appliance.exchange.route import Target
-from appliance.exchange.topology import HostPort
+from appliance.exchange.route import Route, Target
+from appliance.exchange.topology import HostPort, Knowledge
 from appliance.gateway.audit import audit
 from appliance.gateway.certificates import Certificates
 from appliance.gateway.client import ClusterClient, open_client
@@ -39,6 +39,8 @@ _LOOK_SECONDS = 1.0
 """Between two looks at who is idle or too slow."""
 _RETRY_SECONDS = 2.0
 """Between two attempts to learn the nodes of a cluster that does not answer."""
+_NEW_SIDE_SECONDS = 5.0
+"""How long those who are to be moved wait for the nodes of the cluster that serves now; writes are held meanwhile."""
 
 log = logging.getLogger("tidegate.gateway")
 
@@ -241,19 +243,33 @@ class Gateway:
 
     async def move_clients(self, virtual_cluster: str, *, pause: float = 0.2) -> int:
         """Close the connections to clusters that the route has left, node by node with a pause between; those that
-        have writes at the fence later, when these are written (`stand_in`). Return how many there are."""
+        have writes at the fence later, when these are written (`stand_in`). Return how many there are.
+
+        Also where the new cluster does not answer: nobody is to stay with one that serves no more.
+        """
         route = self._feed.current.routes[virtual_cluster]
-        knowledge = await self._discovery.for_clients(route)
+        knowledge = await self._new_sides_nodes(route)
         self._open_node_doors()
         astray = [
             each
             for each in self._host.sessions
             if each.door.virtual_cluster == virtual_cluster and each.target is not None and each.target != route.target
         ]
-        staying = {each for each in astray if route.held_writes_go_on and may_stand_in(each)}
-        for each in staying:
-            stand_in(each, route.target, knowledge, self._dialer)
+        staying = set[Session]()
+        if knowledge is not None and route.held_writes_go_on:
+            staying = {each for each in astray if may_stand_in(each)}
+            for each in staying:
+                stand_in(each, route.target, knowledge, self._dialer)
         return len(staying) + await part([each for each in astray if each not in staying], "moved", pause)
+
+    async def _new_sides_nodes(self, route: Route) -> Knowledge | None:
+        """Return what is known of a route's cluster, asked for if need be; None where it does not answer in time."""
+        with trio.move_on_after(_NEW_SIDE_SECONDS):
+            try:
+                return await self._discovery.for_clients(route)
+            except ClusterUnreachable as error:
+                log.warning("%s", error)
+        return None
 
     async def drain(self, seconds: float, *, pause: float = 0.2) -> int:
         """Take no new connections, and end those that stand, node by node, each when it is quiet or at the deadline;

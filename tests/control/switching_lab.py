@@ -30,8 +30,9 @@ Result = TypeVar("Result")
 class GatewayOnALab:
     """A gateway that is started again on the same files, state and ports."""
 
-    def __init__(self, lab: BlockingLab, folder: Path, more: str = "") -> None:
+    def __init__(self, lab: BlockingLab, folder: Path, more: str = "", *, workers: int | None = None) -> None:
         self._folder = folder
+        self._options = [] if workers is None else ["--workers", str(workers)]
         self._lives = 0
         self._stack = ExitStack()
         self.bootstrap = f"127.0.0.1:{free_port()}"
@@ -64,7 +65,7 @@ spec:
         self._gateway = self._stack.enter_context(
             served(
                 self._folder / f"life-{self._lives}", "-f", self._files, "--api", self.api,
-                "--state", self._folder / "state", TIDEGATE_TOKEN=TOKEN,
+                "--state", self._folder / "state", *self._options, TIDEGATE_TOKEN=TOKEN,
             )
         )  # fmt: skip
 

@@ -210,12 +210,16 @@ def test_a_write_that_had_begun_to_pass_when_the_fence_came_passes_whole():
     assert (step.then, shell.upstream) == (Then.HOLD, write)
 
 
-def test_a_write_that_an_interceptor_delays_is_not_held_by_a_later_fence():
-    shell = Shell(Scripted(PRODUCES, [Delay(1.0)]))
+def test_a_write_that_an_interceptor_delays_is_held_by_a_fence_that_comes_meanwhile_and_then_starts_over():
+    first, later = Scripted(PRODUCES, [Delay(1.0)]), Scripted(PRODUCES)
+    shell = Shell(first)
     assert shell.send_once(produce(1)).then is Then.WAIT
     shell.reroute(fenced=True)
+    assert (shell.send(b"").then, shell.upstream) == (Then.HOLD, b"")
+    shell.reroute(later)
     shell.send(b"")
     assert shell.upstream == produce(1)
+    assert later.seen == first.seen, "it is another route's now"
 
 
 # -- interceptors

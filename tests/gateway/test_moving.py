@@ -3,6 +3,7 @@
 import trio
 import trio.testing
 
+from appliance.exchange.route import Target
 from appliance.gateway.clientele import Clientele, ClientKind
 from tests.gateway import messages
 from tests.gateway.scene import Client, Scene, door_on, free_base, running, target_of
@@ -97,18 +98,36 @@ async def test_a_held_write_of_a_moved_client_never_reaches_the_old_cluster():
         assert await conversation.ended()
 
 
-async def test_a_write_that_is_released_by_the_switch_itself_goes_where_its_connection_goes():
-    """The fence must fall only after the move: a connection that still stands leads to the old cluster."""
+async def test_they_are_moved_though_the_new_cluster_does_not_answer():
+    async with scripted_broker() as primary, running(primary, door_on(free_base())) as here:
+        client, conversation = await here.link()
+        writer, its_conversation = await here.link()
+        here.publish(fenced=True)
+        await writer.send(messages.produce(2))
+        await trio.testing.wait_all_tasks_blocked(0.01)
+        here.publish(target=Target("standby", (("127.0.0.1", free_base()),)))
+        assert await here.gateway.move_clients("orders", pause=0) == 2
+        await client.closed()
+        await writer.closed()
+        assert await conversation.ended()
+        assert await its_conversation.ended()
+
+
+async def test_no_write_reaches_a_cluster_that_serves_no_more_whatever_else_its_connection_carries():
     async with (
         scripted_broker() as primary,
         scripted_broker(11) as standby,
         running(primary, door_on(free_base())) as here,
     ):
         client, conversation = await here.link()
-        here.publish(fenced=True)
-        await client.send(messages.produce(2))
-        here.publish(fenced=False, target=target_of(standby, "standby"))
+        here.publish(target=target_of(standby, "standby"))
+        await client.send(messages.opaque(2) + messages.produce(3))
         assert (await conversation.expect_request()).correlation_id == 2
+        assert await conversation.is_quiet()
+        here.publish(interceptors=())
+        assert await conversation.is_quiet()
+        here.publish(target=target_of(primary))
+        assert (await conversation.expect_request()).correlation_id == 3, "it serves again"
 
 
 async def test_facts_say_who_is_connected_where():
