@@ -13,10 +13,13 @@ import org.apache.kafka.streams.kstream.Consumed;
 import org.apache.kafka.streams.kstream.Grouped;
 import org.apache.kafka.streams.kstream.Materialized;
 import org.apache.kafka.streams.kstream.Produced;
+import org.apache.kafka.streams.processor.api.ContextualFixedKeyProcessor;
+import org.apache.kafka.streams.processor.api.FixedKeyRecord;
+import org.apache.kafka.streams.processor.api.RecordMetadata;
 import org.apache.kafka.streams.state.KeyValueStore;
 
 /**
- * Kafka Streams: copies TOPIC to TOPIC-copied and counts its records by key into TOPIC-counted, until SIGTERM. The count has a
+ * Kafka Streams: copies TOPIC to GROUP-copied and counts its records by key into GROUP-counted, until SIGTERM. The count has a
  * state store with a changelog topic, which Streams creates itself. `--protocol consumer` is the streams protocol of KIP-1071.
  */
 public final class StreamsClient {
@@ -41,11 +44,10 @@ public final class StreamsClient {
             "processing.guarantee", given.text("transactional-id").isEmpty() ? "at_least_once" : "exactly_once_v2",
             "group.protocol", given.text("protocol").equals("consumer") ? "streams" : "classic",
             "state.dir", given.text("state"),
-            "replication.factor", 3,
-            "commit.interval.ms", 200,
+            "commit.interval.ms", 1000,
             "consumer.auto.offset.reset", "earliest"));
         CountDownLatch failed = new CountDownLatch(1);
-        try (KafkaStreams streams = new KafkaStreams(topology(given.text("topic")).build(), settings)) {
+        try (KafkaStreams streams = new KafkaStreams(topology(given.text("topic"), given.text("group")).build(), settings)) {
             streams.setUncaughtExceptionHandler(error -> {
                 Given.tellError(error);
                 failed.countDown();
@@ -65,16 +67,26 @@ public final class StreamsClient {
         }
     }
 
-    private static StreamsBuilder topology(String topic) {
+    /** Tells each record with its place, and passes it on. */
+    private static final class Teller extends ContextualFixedKeyProcessor<String, String, String> {
+        @Override
+        public void process(FixedKeyRecord<String, String> record) {
+            RecordMetadata place = context().recordMetadata().orElseThrow();
+            Given.tell("delivered", "value", record.value(), "partition", place.partition(), "offset", place.offset());
+            context().forward(record);
+        }
+    }
+
+    private static StreamsBuilder topology(String topic, String application) {
         StreamsBuilder builder = new StreamsBuilder();
         var records = builder.stream(topic, Consumed.with(Serdes.String(), Serdes.String()))
-            .peek((key, value) -> Given.tell("delivered", "value", value));
-        records.to(topic + "-copied", Produced.with(Serdes.String(), Serdes.String()));
+            .processValues(Teller::new);
+        records.to(application + "-copied", Produced.with(Serdes.String(), Serdes.String()));
         records.groupByKey(Grouped.with(Serdes.String(), Serdes.String()))
             .count(Materialized.<String, Long, KeyValueStore<Bytes, byte[]>>as("counts")
                 .withKeySerde(Serdes.String()).withValueSerde(Serdes.Long()))
             .toStream().mapValues(count -> Long.toString(count))
-            .to(topic + "-counted", Produced.with(Serdes.String(), Serdes.String()));
+            .to(application + "-counted", Produced.with(Serdes.String(), Serdes.String()));
         return builder;
     }
 }
