@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -14,6 +14,7 @@ from tests.matrix.tasks import Event, Task
 
 if TYPE_CHECKING:
     from tests.matrix.checks import Scene
+    from tests.matrix.standing import Mode
 
 PROGRAMS = Path(__file__).with_name("programs")
 Progress = Callable[[str], None]
@@ -68,6 +69,12 @@ class Driver(ABC):
     """Whether its producer can be idempotent."""
     assigns = True
     """Whether it can read without a group."""
+    stands_as: Sequence[Mode] = ()
+    """What else it can be doing without end; it then reads the topic of `reads_of`, a client that writes."""
+    reads_of: str = ""
+    leaves: Sequence[str] = ()
+    """Topics that it writes as it reads, and does not make: its group's name and a suffix."""
+    why_not_standing: str = "it has no program here that runs without end"
     tells_acknowledgements = True
     """Whether it says where each acknowledged record lies; otherwise its exit status must do."""
 

@@ -7,8 +7,8 @@
     clients.running[plan].events                     # all that each told, with times
 
 A `Mode` is what one client is doing; which modes a client has is `modes_of(driver)`. Programs tell a record when the
-library has acknowledged it (in transactions: when that is committed) or delivered it, and every error that an
-application would see; values are unique (`NAME-N`), `at` is the machine's clock.
+library has acknowledged it (in transactions: when that is committed) or delivered it (a topology, a sink: when it gets
+it), and every error that an application would see; values are unique (`NAME-N`), `at` is the machine's clock.
 """
 
 from __future__ import annotations
@@ -41,6 +41,9 @@ class Mode(StrEnum):
     CLASSIC = "consumer, classic group"
     NEW_GROUP = "consumer, KIP-848 group"
     ASSIGNED = "consumer without a group"
+    STREAMS = "streams application, classic group"
+    STREAMS_GROUP = "streams application, streams group"
+    SINK = "sink connector"
 
     @property
     def produces(self) -> bool:
@@ -50,7 +53,7 @@ class Mode(StrEnum):
     @property
     def in_group(self) -> bool:
         """Whether it reads as a member of a group."""
-        return self in {Mode.CLASSIC, Mode.NEW_GROUP}
+        return not self.produces and self is not Mode.ASSIGNED
 
     @property
     def progress(self) -> str:
@@ -58,11 +61,22 @@ class Mode(StrEnum):
         return "acked" if self.produces else "delivered"
 
 
+OF_LIBRARIES = (
+    Mode.PRODUCER,
+    Mode.IDEMPOTENT,
+    Mode.TRANSACTIONAL,
+    Mode.CLASSIC,
+    Mode.NEW_GROUP,
+    Mode.ASSIGNED,
+)
+"""What an application does with a client library; the others are what is built on one."""
+
+
 def modes_of(driver: Driver) -> list[Mode]:
     """Return what a client can be doing without end."""
     lacking = set()
     if not driver.runs_forever:
-        return []
+        return list(driver.stands_as)
     if not driver.idempotent:
         lacking.add(Mode.IDEMPOTENT)
     if not driver.assigns:
@@ -71,17 +85,29 @@ def modes_of(driver: Driver) -> list[Mode]:
         lacking.add(Mode.TRANSACTIONAL)
     if Check.NEW_GROUP in driver.cannot:
         lacking.add(Mode.NEW_GROUP)
-    return [mode for mode in Mode if mode not in lacking]
+    return [mode for mode in OF_LIBRARIES if mode not in lacking]
 
 
 @dataclass(frozen=True)
 class Plan:
-    """One client in one mode, on a topic that exists. `name` is unique: it names records, group and transactions."""
+    """One client in one mode, on topics that exist. `name` is unique: it names records, group and transactions."""
 
     driver: Driver
     mode: Mode
     topic: str
     name: str
+
+    @property
+    def group(self) -> str:
+        """The group in which it reads; empty where it does not. Connect makes its sinks' names itself."""
+        if not self.mode.in_group:
+            return ""
+        return f"connect-{self.name}" if self.mode is Mode.SINK else self.name
+
+    @property
+    def outputs(self) -> list[str]:
+        """The topics that it writes as it reads."""
+        return [f"{self.name}-{each}" for each in self.driver.leaves]
 
     def task(self, access: Access, pace: int) -> Task:
         """Return what the client is told."""
@@ -93,8 +119,8 @@ class Plan:
             pace=pace if self.mode.produces else 0,
             idempotent=self.mode is not Mode.PRODUCER,
             transactional_id=self.name if self.mode is Mode.TRANSACTIONAL else "",
-            group="" if self.mode is Mode.ASSIGNED or self.mode.produces else self.name,
-            protocol="consumer" if self.mode is Mode.NEW_GROUP else "classic",
+            group=self.group,
+            protocol="consumer" if self.mode in {Mode.NEW_GROUP, Mode.STREAMS_GROUP} else "classic",
             isolation="read_committed",
             assign=self.mode is Mode.ASSIGNED,
         )

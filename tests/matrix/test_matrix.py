@@ -14,13 +14,13 @@ from tests.matrix.access import Access, Security
 from tests.matrix.checks import CHECKS
 from tests.matrix.driver import PROGRAMS, Check
 from tests.matrix.drivers.console_tools import ConsoleTools
-from tests.matrix.drivers.every import every_client
+from tests.matrix.drivers.every import every_client, every_standing_client
 from tests.matrix.drivers.java import FOLDER, LOCKED
 from tests.matrix.drivers.kcat import Kcat
 from tests.matrix.page import text
 from tests.matrix.results import CheckResult, ClientResult, Matrix, Outcome
 from tests.matrix.running import CheckFailedError, expect
-from tests.matrix.standing import Mode, modes_of
+from tests.matrix.standing import OF_LIBRARIES, Mode, modes_of
 from tests.matrix.tasks import Event, Task, Verb
 
 
@@ -105,12 +105,14 @@ def test_clients_have_names_of_their_own_and_known_versions():
 
 
 def test_what_a_client_does_without_end_follows_from_what_its_library_can():
-    modes = {driver.name: modes_of(driver) for driver in every_client()}
-    assert modes["confluent-kafka"] == list(Mode)
+    modes = {driver.name: modes_of(driver) for driver in every_standing_client()}
+    assert modes["confluent-kafka"] == list(OF_LIBRARIES)
     assert modes["kafka-go"] == [Mode.PRODUCER, Mode.CLASSIC]
     assert Mode.NEW_GROUP not in modes["kafka-clients 2.8.2"]
     assert Mode.ASSIGNED not in modes["kafkajs"]
     assert modes["kcat"] == []
+    assert modes["Kafka Streams"] == [Mode.STREAMS, Mode.STREAMS_GROUP]
+    assert modes["Kafka Connect"] == [Mode.SINK]
 
 
 def test_locks_name_no_registry():

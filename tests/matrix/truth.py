@@ -28,6 +28,7 @@ from kio.schema.errors import ErrorCode
 from kio.schema.types import GroupId
 from kio.serial import entity_reader
 
+from appliance.lab.kafka_settings import CANARY_TOPIC
 from tests.gateway import messages
 
 SECONDS = 30.0
@@ -65,6 +66,11 @@ class Truth:
             if time.monotonic() > deadline:
                 raise TimeoutError(f"topic {topic} has no leaders after {SECONDS:g} s")
             time.sleep(_LOOK)
+
+    def topics(self) -> set[str]:
+        """Return all topics but those of Kafka, MirrorMaker and the lab themselves."""
+        found = self._admin.list_topics(timeout=SECONDS).topics
+        return {each for each in found if not each.startswith("__") and not each.endswith((".internal", CANARY_TOPIC))}
 
     def partitions(self, topic: str) -> int:
         """Return how many partitions of a topic have leaders; 0 where there is no such topic."""

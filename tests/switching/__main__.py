@@ -19,7 +19,7 @@ from rich.console import Console
 from appliance.lab import LabError
 from appliance.lab.ports import PortLeases
 from tests.matrix.driver import CannotPrepareError, Driver
-from tests.matrix.drivers.every import every_client
+from tests.matrix.drivers.every import every_standing_client
 from tests.matrix.page import revision, versions
 from tests.matrix.running import ROOT
 from tests.matrix.standing import modes_of
@@ -42,14 +42,14 @@ RUNS: Sequence[tuple[Remedies, Sequence[ActName]]] = (
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the matrix; return 0 where everything held that must hold."""
-    drivers = every_client()
+    drivers = every_standing_client()
     options = _options(arguments, [driver.name for driver in drivers])
     console = Console(width=None if sys.stdout.isatty() else 160)
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     if options.page:
         console.print(f"written: {write(_kept()).relative_to(ROOT)}")
         return 0
-    wanted = [driver for driver in drivers if not options.clients or driver.name in options.clients]
+    wanted = chosen(drivers, options.clients)
     try:
         found = trio.run(_run, options, wanted, Screen(console))
     except (KeyboardInterrupt, BaseExceptionGroup) as error:
@@ -119,6 +119,14 @@ async def _run(options: argparse.Namespace, drivers: Sequence[Driver], screen: S
     return found
 
 
+def chosen(drivers: Sequence[Driver], names: Sequence[str] | None) -> list[Driver]:
+    """Return the clients of these names (None: all), and those whose topics they read."""
+    if names is None:
+        return list(drivers)
+    read = {driver.reads_of for driver in drivers if driver.name in names}
+    return [driver for driver in drivers if driver.name in {*names, *read}]
+
+
 def companies(drivers: Iterable[Driver]) -> list[list[Driver]]:
     """Return clients by language: as many at a time as two cores carry."""
     by_language: dict[str, list[Driver]] = {}
@@ -128,7 +136,7 @@ def companies(drivers: Iterable[Driver]) -> list[list[Driver]]:
 
 
 async def _prepared(driver: Driver, found: Switched, screen: Screen) -> bool:
-    missing = driver.needs() if modes_of(driver) else "it has no program here that runs without end"
+    missing = driver.needs() if modes_of(driver) else driver.why_not_standing
     if missing is not None:
         found.not_run[driver.name] = missing
         found.excused.append(driver.name)

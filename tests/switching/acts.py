@@ -36,7 +36,7 @@ class Act:
     left: Logs
     """Of the cluster that served before, as it was left."""
     committed: Mapping[str, Mapping[int, int]] = field(default_factory=dict)
-    """Group -> partition -> place, on the cluster that served before."""
+    """Client -> partition -> place that its group committed, on the cluster that served before."""
     ended: Mapping[str, str] = field(default_factory=dict)
     """Client -> how its process had ended by itself."""
 

@@ -69,4 +69,4 @@ def _read(consumer: Any, found: dict[str, list[Written]], ends: dict[_TopicParti
                 behind.discard(place)
                 continue
             heard = time.monotonic()
-            found[place[0]].append(Written((value or b"").decode(), place[1], message.offset()))
+            found[place[0]].append(Written((value or b"").decode(errors="replace"), place[1], message.offset()))

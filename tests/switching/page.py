@@ -23,6 +23,12 @@ _TITLES: Mapping[tuple[Remedies, ActName], str] = {
 }
 _HEAD = ("client", "doing", "first", "stable", "lost", "twice", "skipped", "again", "disorder", "errors", "held")
 _MEANINGS: Mapping[str, str] = {
+    "doing": (
+        "a streams application is a topology of Kafka Streams with a state store, at least once; a sink connector is a "
+        "task in a standalone worker of Kafka Connect. Both read what kafka-clients 4.3.1 writes; delivered is what "
+        "the topology or the task has got. A new group does not wait for more members here, a streams group neither "
+        "(`group.streams.initial.rebalance.delay.ms`: 3 s by default)"
+    ),
     "first, stable": (
         "from the moment that the switch touches this client (writes are held; for a transactional producer: no "
         "transaction begins any more; or the cluster is gone): until the first success, and until the start of five "

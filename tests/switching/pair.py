@@ -9,9 +9,12 @@ start (what `alter offsets` of KIP-875 does for workers that run).
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from itertools import groupby, islice
+from operator import attrgetter
 from pathlib import Path
 
 import trio
@@ -31,7 +34,15 @@ PARTITIONS = 3
 EXPIRED = (3, 12, 300)
 """Records per partition that were gone before the mirror began: so much lower are the standby's offsets. With the small
 ones a consumer that keeps its position is soon in range again, at a wrong place; with the large one it is out of it."""
-_PLAN = LabPlan((ClusterPlan("primary"), ClusterPlan("standby", first_node_id=11)))
+_AT_ONCE = {"group.streams.initial.rebalance.delay.ms": "0"}
+"""A new streams group does not wait for members that never come, as the lab's classic groups do not; by default it
+waits for 3 s, of which its member hears 5 s after it has joined."""
+_PLAN = LabPlan(
+    (
+        ClusterPlan("primary", properties=_AT_ONCE),
+        ClusterPlan("standby", first_node_id=11, properties=_AT_ONCE),
+    )
+)
 
 
 @dataclass(frozen=True)
@@ -113,6 +124,18 @@ def own_beginnings(topic: str, source: Iterable[Written], target: Iterable[Writt
         if each.value not in there:
             found[place] = min(each.offset, found.get(place, each.offset))
     return {**ends, **found}
+
+
+def beginnings_behind(topic: str, source: Sequence[Written], target: Sequence[Written]) -> dict[Place, int]:
+    """Return the same where values repeat, as in changelogs: a source has as many copies as its target, which was the
+    source before and was copied to its end, has records."""
+    copied = Counter(each.partition for each in target)
+    found = own_beginnings(topic, source, source)
+    for partition, records in groupby(sorted(source, key=attrgetter("partition", "offset")), attrgetter("partition")):
+        for each in islice(records, copied[partition], None):
+            found[Place(topic, partition)] = each.offset
+            break
+    return found
 
 
 @asynccontextmanager

@@ -25,7 +25,7 @@ from tests.matrix.standing import Mode, Plan, Standing, modes_of, standing_clien
 from tests.switching.acts import Account, Act, ActName, Logs
 from tests.switching.front import Front, NoSwitchError, Remedies, open_front, seconds_of
 from tests.switching.logs import read_logs
-from tests.switching.pair import Pair, Place, open_pair, own_beginnings
+from tests.switching.pair import Pair, Place, beginnings_behind, open_pair, own_beginnings
 
 PACE = 50
 """Milliseconds between the records of a producer."""
@@ -69,11 +69,15 @@ def plans_of(drivers: Iterable[Driver]) -> list[Plan]:
     offsets of both sides differ by more and more."""
     plans = []
     for driver in drivers:
-        stem = "-".join(re.findall(r"[a-z0-9]+", driver.name.lower()))
+        stem, written = _stem(driver.name), _stem(driver.reads_of or driver.name)
         for number, mode in enumerate(modes_of(driver)):
-            topic = f"{stem}-transactions" if mode is Mode.TRANSACTIONAL else stem
+            topic = f"{written}-transactions" if mode is Mode.TRANSACTIONAL else written
             plans.append(Plan(driver, mode, topic, f"{stem}-{number}"))
     return plans
+
+
+def _stem(client: str) -> str:
+    return "-".join(re.findall(r"[a-z0-9]+", client.lower()))
 
 
 async def played(play: Play, folder: Path, ports: PortLeases) -> Record:
@@ -81,15 +85,16 @@ async def played(play: Play, folder: Path, ports: PortLeases) -> Record:
     record = Record()
     plans = plans_of(play.drivers)
     topics = sorted({plan.topic for plan in plans})
+    made = [*topics, *(output for plan in plans for output in plan.outputs)]
     async with (
         open_pair(folder / "lab", play.tell) as pair,
         open_front(pair, play.remedies, ports, folder / "gateway") as front,
     ):
         record.versions = pair.versions
         play.tell("making topics whose first records are gone; starting the mirror")
-        await pair.prepare(topics)
+        await pair.prepare(made)
         await pair.mirror("primary", "standby")
-        await pair.wait_topics("standby", topics)
+        await pair.wait_topics("standby", made)
         play.tell(f"starting {len(plans)} clients")
         try:
             async with standing_clients(plans, front.access, folder / "clients", pace=PACE) as standing:
@@ -227,27 +232,36 @@ class _Stage:
         title = f"{source} to {target}"
         self.play.tell(f"{self._title()}: turning the mirror round, {title}")
         await self.pair.stop_mirror()
-        beginnings: dict[Place, int] = {}
-        ours, theirs = await self._logs(source, committed=False), await self._logs(target, committed=False)
-        for topic in self.topics:
-            beginnings |= own_beginnings(topic, ours[topic], theirs[topic])
-        await self.pair.mirror(source, target, beginnings)
+        await self.pair.mirror(source, target, await self._beginnings(source, target))
         self.play.tell(f"{self._title()}: waiting for {target} to miss the groups' members")
         truth = self.pair.truth(target)
-        groups = [plan.name for plan in self.standing.running if plan.mode.in_group]
+        groups = [plan.group for plan in self.standing.running if plan.mode.in_group]
         with trio.move_on_after(_SESSION_SECONDS):
             for group in groups:
                 while (await _ask(truth.members, group)).shares:  # noqa: ASYNC110 - a cluster sets no event
                     await trio.sleep(1)
         await trio.sleep(_SYNC_SECONDS)
 
-    async def _logs(self, name: str, *, committed: bool = True) -> Logs:
-        return await _ask(partial(read_logs, committed=committed), self.pair.cluster(name).bootstrap, self.topics)
+    async def _beginnings(self, source: str, target: str) -> dict[Place, int]:
+        """Find where the new source began to write itself; in what applications leave, values repeat."""
+        topics = await _ask(self.pair.truth(source).topics) & await _ask(self.pair.truth(target).topics)
+        ours, theirs = [
+            await _ask(partial(read_logs, committed=False), self.pair.cluster(each).bootstrap, topics)
+            for each in (source, target)
+        ]
+        found: dict[Place, int] = {}
+        for topic in topics:
+            found_in = own_beginnings if topic in self.topics else beginnings_behind
+            found |= found_in(topic, ours[topic], theirs[topic])
+        return found
+
+    async def _logs(self, name: str) -> Logs:
+        return await _ask(read_logs, self.pair.cluster(name).bootstrap, self.topics)
 
     async def _committed(self, name: str) -> dict[str, dict[int, int]]:
         truth = self.pair.truth(name)
         members = [plan for plan in self.standing.running if plan.mode.in_group]
-        return {plan.name: await _ask(truth.committed, plan.name, plan.topic) for plan in members}
+        return {plan.name: await _ask(truth.committed, plan.group, plan.topic) for plan in members}
 
     def _tell(self, name: ActName, text: str) -> None:
         self.play.tell(f"{self._title(name)}: {text}")

@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tests.matrix.drivers.every import every_client
+from tests.matrix.drivers.every import every_standing_client
 from tests.matrix.drivers.python import python_clients
-from tests.matrix.standing import Mode, modes_of
-from tests.switching.__main__ import companies
+from tests.matrix.standing import OF_LIBRARIES, Mode, modes_of
+from tests.switching.__main__ import chosen, companies
 from tests.switching.page import text
 from tests.switching.play import plans_of
 from tests.switching.rows import Row, Switched
@@ -67,13 +67,23 @@ def test_a_broken_bar_fails_the_run_with_the_remedies_on_only():
 
 
 def test_every_client_that_can_run_without_end_is_in_one_company_with_all_of_its_modes():
-    drivers = [driver for driver in every_client() if modes_of(driver)]
+    drivers = [driver for driver in every_standing_client() if modes_of(driver)]
     assert [driver for company in companies(drivers) for driver in company] == drivers
     plans = plans_of(python_clients())
     assert len({plan.name for plan in plans}) == len(plans)
-    assert {plan.mode for plan in plans} == set(Mode)
+    assert {plan.mode for plan in plans} == set(OF_LIBRARIES)
     transactional = {plan.topic for plan in plans if plan.mode is Mode.TRANSACTIONAL}
     assert not transactional & {plan.topic for plan in plans if plan.mode is not Mode.TRANSACTIONAL}
+
+
+def test_who_writes_nothing_reads_what_a_client_of_its_company_writes():
+    for name in ("Kafka Streams", "Kafka Connect"):
+        plans = plans_of(chosen(every_standing_client(), [name]))
+        readers = [plan for plan in plans if plan.driver.name == name]
+        assert readers
+        for reader in readers:
+            writers = [plan for plan in plans if plan.mode.produces and plan.topic == reader.topic]
+            assert {plan.driver.language for plan in writers} == {reader.driver.language}
 
 
 def test_a_missed_bar_is_explained_or_said_to_be_unexplained():

@@ -11,7 +11,7 @@ from tests.matrix.standing import Mode
 from tests.matrix.tasks import Event
 from tests.matrix.truth import Written
 from tests.switching.acts import Account, Act
-from tests.switching.pair import Place, own_beginnings
+from tests.switching.pair import Place, beginnings_behind, own_beginnings
 from tests.switching.reckoning import rows
 from tests.switching.rows import Row
 
@@ -165,3 +165,9 @@ def test_a_mirror_that_is_turned_round_begins_where_the_new_source_began_to_writ
     ours = [Written("a", 0, 0), Written("b", 0, 1), Written("new", 0, 2), Written("newer", 0, 4), Written("c", 1, 7)]
     theirs = [Written("a", 0, 300), Written("b", 0, 301), Written("c", 1, 300)]
     assert own_beginnings("t", ours, theirs) == {Place("t", 0): 2, Place("t", 1): 8}
+
+
+def test_where_values_repeat_it_begins_behind_as_many_as_were_copied():
+    ours = [Written("1", 0, 0), Written("1", 0, 2), Written("1", 0, 3), Written("2", 0, 4), Written("1", 1, 7)]
+    theirs = [Written("1", 0, 300), Written("1", 0, 301), Written("1", 1, 300)]
+    assert beginnings_behind("t", ours, theirs) == {Place("t", 0): 3, Place("t", 1): 8}

@@ -23,8 +23,13 @@ _PLACES = ("--formatter-property", "print.partition=true", "--formatter-property
 
 def lab_java(progress: Progress) -> Java:
     """Return the lab's Java with its jars. Raises CannotPrepareError."""
+    return Java(lab_jars(progress))
+
+
+def lab_jars(progress: Progress) -> list[Path]:
+    """Return Kafka's own jars: broker, tools, Connect. Raises CannotPrepareError."""
     try:
-        return Java(obtain_jars(read_lock(), progress))
+        return obtain_jars(read_lock(), progress)
     except (JarDiffers, JarsUnavailable) as error:
         raise CannotPrepareError(str(error)) from error
 

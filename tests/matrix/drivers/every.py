@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.matrix.driver import Driver
+from tests.matrix.drivers.connect import KafkaConnect
 from tests.matrix.drivers.console_tools import ConsoleTools
 from tests.matrix.drivers.golang import go_clients
 from tests.matrix.drivers.java import java_clients
@@ -15,13 +16,17 @@ from tests.matrix.drivers.streams import KafkaStreams
 
 def every_client() -> list[Driver]:
     """Return a driver for each."""
-    return [
-        *java_clients(),
-        KafkaStreams(),
-        MirrorMaker(),
-        ConsoleTools(),
-        *python_clients(),
-        *node_clients(),
-        *go_clients(),
-        Kcat(),
-    ]
+    return [*_of_java(), *_others()]
+
+
+def every_standing_client() -> list[Driver]:
+    """Return a driver for each that may be left alone while something happens, and for those that never are."""
+    return [*_of_java(), KafkaConnect(), *_others()]
+
+
+def _of_java() -> list[Driver]:
+    return [*java_clients(), KafkaStreams(), MirrorMaker(), ConsoleTools()]
+
+
+def _others() -> list[Driver]:
+    return [*python_clients(), *node_clients(), *go_clients(), Kcat()]

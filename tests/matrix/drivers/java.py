@@ -70,7 +70,7 @@ class JavaProgram(Driver):
     def prepare(self, progress: Progress) -> None:
         folder = jdk()
         assert folder is not None, "needs() has looked"
-        jars = ":".join(map(str, jars_of(self._artifact, progress)))
+        jars = ":".join(map(str, self._jars(progress)))
         compiler = str(folder / "javac")
 
         def compile_all(classes: Path) -> None:
@@ -80,6 +80,9 @@ class JavaProgram(Driver):
 
         classes = built(f"java-{self._artifact}", FOLDER, self._sources, compile_all, salt=f"{jars} {self._release}")
         self._classpath = f"{classes}:{jars}"
+
+    def _jars(self, progress: Progress) -> Sequence[Path]:
+        return jars_of(self._artifact, progress)
 
     def java(self, main_class: str, *arguments: str) -> Command:
         """Return the process that runs a main class."""

@@ -31,6 +31,10 @@ class MirrorMaker(Driver):
     language = "Java"
     version = KAFKA_VERSION
     runs_forever = False
+    why_not_standing = (
+        "it tells nothing of what it copies; it carries the records of every switch here, and Kafka Connect, whose "
+        "workers it runs, has a row with a sink"
+    )
     remark = (
         "both of its clusters are the gateway; produce: copies a topic; commit: a new worker goes on where the "
         "last one stopped; rebalance: a second worker joins and leaves; transactions: exactly-once source connectors; "

@@ -13,17 +13,21 @@ from tests.matrix.checks import FEW, MANY, PARTITIONS, Scene, named
 from tests.matrix.driver import Check, CheckFunction, Command
 from tests.matrix.drivers.java import JavaProgram
 from tests.matrix.running import PATIENCE, CheckFailedError, Running, expect
+from tests.matrix.standing import Mode
 from tests.matrix.tasks import GroupProtocol, Task, Verb
 
 _COPIED, _COUNTED = "copied", "counted"
 
 
 class KafkaStreams(JavaProgram):
-    """`StreamsClient`, an application whose id is its group."""
+    """`StreamsClient`, an application whose id is its group and begins the names of the topics that it writes."""
 
     name = "Kafka Streams"
     version = KAFKA_VERSION
     runs_forever = False
+    stands_as = (Mode.STREAMS, Mode.STREAMS_GROUP)
+    reads_of = "kafka-clients 4.3.1"
+    leaves = (_COPIED, _COUNTED)
     remark = (
         "produce, group: copies a topic; commit: a new instance without local state goes on where the last one "
         "stopped, its counts restored; transactions: exactly_once_v2; admin: makes its changelog topic; KIP-848: "
