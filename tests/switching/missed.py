@@ -48,6 +48,13 @@ _REASONS = (
         "both clusters that are the same would hide it; a supervisor that starts the process anew does.",
     ),
     _Reason(
+        lambda row: row.mode is Mode.STREAMS and "committing offsets via consumer" in row.said,
+        "A Streams application shuts down",
+        "It commits while its consumer is joining its group anew. The consumer says RebalanceInProgressException, "
+        "which can be tried again; Streams 4.3 passes it on to its uncaught exception handler, and what that does by "
+        "default is to shut down. A handler that says REPLACE_THREAD goes on.",
+    ),
+    _Reason(
         lambda row: row.mode is Mode.IDEMPOTENT and row.out_of_order > 0,
         "An idempotent producer wrote out of order",
         "A cluster that does not know a producer takes any sequence number for its first. Of two batches that were "

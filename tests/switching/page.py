@@ -81,6 +81,8 @@ closes it when its client waits for nothing.
 
 **A group's offsets come over late.** MirrorMaker syncs them at an interval, and only if told to. Remedy, on by default:
 `remedies.group_offsets`: a planned switch writes them itself, at the place of each record on the new side.
+When the cluster is lost only MirrorMaker's are there. It leaves out streams groups, and those of Connect's sinks unless
+its `groups.exclude` is changed (`connect-.*` is in it): they read on where they last were on that side, or everything.
 
 **What was delivered and not committed is delivered again**, as after any restart. Commit more often to see less of it.
 
