@@ -68,7 +68,9 @@ order, or not at all. Remedy, on by default: `remedies.hold_fetch`: its Fetch fi
 asked for its offsets again.
 
 **A group of the new protocol (KIP-848) dies.** The new coordinator says GROUP_ID_NOT_FOUND, which librdkafka takes for
-fatal. Remedy, on by default: `remedies.rejoin`: a member that had joined before is told UNKNOWN_MEMBER_ID, and joins.
+fatal. Remedy, on by default: `remedies.rejoin`: a member that had joined before is told UNKNOWN_MEMBER_ID, and
+joins. It hears of that when it sends its next heartbeat: after five seconds if the coordinator has its way, after two
+with `remedies.heartbeats`.
 
 **A consumer without a group skips, or reads everything again.** Nobody tells it that offsets mean something else
 now. In range of the new log it goes on at a wrong record; out of range its reset policy strikes. Remedy: `offsets:
