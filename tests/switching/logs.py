@@ -23,8 +23,8 @@ def read_logs(bootstrap: Sequence[str], topics: Iterable[str], *, committed: boo
     Raises TimeoutError where the cluster does not answer, KafkaException where it answers something else.
     """
     isolation = "read_committed" if committed else "read_uncommitted"
-    own = {"group.id": "-", "enable.partition.eof": True, "isolation.level": isolation, "log_level": 0}
-    consumer = Consumer({"bootstrap.servers": ",".join(bootstrap), **own})
+    own = {"group.id": "-", "enable.auto.commit": False, "isolation.level": isolation, "log_level": 0}
+    consumer = Consumer({"bootstrap.servers": ",".join(bootstrap), "enable.partition.eof": True, **own})
     try:
         known = consumer.list_topics(timeout=SECONDS).topics
         found: dict[str, list[Written]] = {topic: [] for topic in topics}
