@@ -190,7 +190,8 @@ class MirrorMakerGauge:
     way_back: WayBack | None = None
     """What is known where it measures the way back of the last switch."""
     _data_ends: dict[Partition, tuple[int, int]] = field(default_factory=dict)
-    """Partition -> the end for which it was asked, and the end of the users' records."""
+    """Partition -> the end for which it was asked, and the end of the users' records. Only of logs that have not grown
+    since: what stands behind an older end may be a record."""
 
     def __post_init__(self) -> None:
         self._history = SyncHistory(self.target_alias)
@@ -205,6 +206,8 @@ class MirrorMakerGauge:
         lags = []
         for each in _partitions(topics):
             span = Span(ends.start[each], ends.end[each], end_now[each])
+            if self._data_ends.get(each, (span.end,))[0] != span.end:
+                del self._data_ends[each]
             known = target_end[each], self._history.last(each), at_switch.get(each)
             lag, unknown = lag_by_sync(span, *known)
             if lag:
@@ -234,7 +237,7 @@ class MirrorMakerGauge:
 
     async def _data_end(self, source: ClusterView, partition: Partition, span: Span) -> int:
         asked = self._data_ends.get(partition)
-        if asked is None or asked[0] != span.end:
+        if asked is None:
             end = await source.data_end(*partition, span.start, span.end)
             asked = self._data_ends[partition] = (span.end, end)
         return asked[1]

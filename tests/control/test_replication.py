@@ -118,6 +118,28 @@ async def test_mirrormaker_gauge_reads_on_where_it_stopped():
     assert lagging(await gauge.measure(ends, source, target, topics)) == []
 
 
+async def test_where_users_records_end_is_forgotten_when_the_log_grows():
+    """A group that has not read to the end would be put there, and skip what it has not read."""
+    source, target = MemoryCluster("primary", {("a", 0): (0, 10)}), MemoryCluster("standby", {("a", 0): (0, 5)})
+    source.add_sync("standby", "a", 0, 2, 0)
+    gauge = MirrorMakerGauge("standby")
+    before = await Ends.of(source, {"a": (0,)})
+    assert lagging(await gauge.measure(before, source, target, {"a": (0,)})) == [Lag("a", 0, 3)]
+    source.logs["a", 0], target.logs["a", 0] = (0, 30), (0, 28)
+    behind_the_fence = await Ends.of(source, {"a": (0,)})
+    assert lagging(await gauge.measure(behind_the_fence, source, target, {"a": (0,)})) == []
+    assert [gauge.translated(("a", 0), offset, 28) for offset in (10, 20, 30)] == [8, 18, 28]
+
+
+async def test_behind_the_last_record_of_a_user_a_group_is_at_the_end():
+    source, target = MemoryCluster("primary", {("a", 0): (0, 30)}), MemoryCluster("standby", {("a", 0): (0, 18)})
+    source.add_sync("standby", "a", 0, 2, 0)
+    source.markers["a", 0] = 10
+    gauge = MirrorMakerGauge("standby")
+    assert lagging(await gauge.measure(await Ends.of(source, {"a": (0,)}), source, target, {"a": (0,)})) == []
+    assert [gauge.translated(("a", 0), offset, 18) for offset in (19, 20, 30)] == [17, 18, 18]
+
+
 def way_back(**changes: Any) -> WayBack:
     """From standby to primary; topic a has ended at 10 and 110."""
     its = TopicEnds(b"a on standby....", b"a on primary....", {0: LogEnds(10, 110)})
