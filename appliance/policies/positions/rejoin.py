@@ -3,8 +3,9 @@
 The coordinator of the new side answers the heartbeat of a consumer, share or streams group (KIP-848, KIP-932,
 KIP-1071) with GROUP_ID_NOT_FOUND, which librdkafka takes for fatal: the group was deleted, there is nothing to be
 done. UNKNOWN_MEMBER_ID says what is the case as well, that this coordinator does not know the member, and makes every
-library join again. Only for those who had joined before (member epoch above 0): a client that joins with 0 and meets
-the error has another problem, and shall see it.
+library join again. Only for those who had joined before: a client that joins (member epoch 0) and meets the error has
+another problem, and shall see it. One that leaves (below 0) may do so to join again: a Streams application whose commit
+found no member leaves first, and shuts down where there is no group to leave.
 
 Members of classic groups are told UNKNOWN_MEMBER_ID anyway, and join anew. Those who learn it only when they try to
 join with the id that the old side gave them lose time: kafka-go waits five seconds (its JoinGroupBackoff). So they join
@@ -26,6 +27,8 @@ from appliance.wire.editing import Edit, int_at, spliced, string_at
 from appliance.wire.walk import walk_of
 
 _MEMO = "rejoin"
+_JOINS = 0
+"""The member epoch of who is no member yet."""
 _NEEDS_NO_ID = 3
 """The last version of JoinGroup in which who has no member id is given one and is a member."""
 _NO_ID = b"\x00\x00"
@@ -51,7 +54,7 @@ class Rejoin:
             return self._joining(question)
         walk = walk_of(question.api_key, question.api_version, "request", ("member_epoch",))
         (epoch,) = walk.places(question.body, 0, len(question.body))
-        question.memo[_MEMO] = int_at(question.body, epoch.start, epoch.end) > 0
+        question.memo[_MEMO] = int_at(question.body, epoch.start, epoch.end) != _JOINS
         return None
 
     def _joining(self, question: Question) -> RequestVerdict:
