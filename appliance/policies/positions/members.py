@@ -6,8 +6,8 @@ same default client id on one machine, or everyone behind a load balancer that h
 owes as many looks as it had members.
 
 A look is the new side's answer to OffsetFetch, or its good answer to the heartbeat of a member that has joined there
-(one without partitions never asks for offsets). Heard are only requests of members (SyncGroup, Heartbeat,
-ConsumerGroupHeartbeat): OffsetFetch alone is what tools and assigned consumers send too.
+(one without partitions never asks for offsets). Heard are only requests of members (SyncGroup and heartbeats):
+OffsetFetch alone is what tools and assigned consumers send too.
 
 Where several processes serve, a client's Fetch and its group's requests may come to different ones: what one of them
 hears is `News` for all others.

@@ -14,8 +14,9 @@ from appliance.wire.apis import Api, request_header_version, understood
 from appliance.wire.editing import int_at, string_at
 from appliance.wire.walk import walk_of
 
-_SPEAK = frozenset({Api.SYNC_GROUP, Api.HEARTBEAT, Api.LEAVE_GROUP, Api.CONSUMER_GROUP_HEARTBEAT})
-_HEARTBEATS = frozenset({Api.HEARTBEAT, Api.CONSUMER_GROUP_HEARTBEAT})
+_HEARTBEATS = frozenset({Api.HEARTBEAT, Api.CONSUMER_GROUP_HEARTBEAT, Api.STREAMS_GROUP_HEARTBEAT})
+"""Not those of share groups, whose members keep no position."""
+_SPEAK = _HEARTBEATS | {Api.SYNC_GROUP, Api.LEAVE_GROUP}
 _SAID = ("group_id", "member_id", "member_epoch", "members.member_id")
 _ASKED = ("group_id", "groups.group_id")
 _ERRORS = ("error_code", "groups.error_code", "topics.partitions.error_code", "groups.topics.partitions.error_code")

@@ -201,24 +201,31 @@ def test_who_left_before_the_switch_is_not_held():
     assert not world.is_held(client="other")
 
 
+new_protocols = pytest.mark.parametrize(
+    ("api", "version"), [("ConsumerGroupHeartbeat", 1), ("StreamsGroupHeartbeat", 0)]
+)
+
+
+@new_protocols
 @pytest.mark.parametrize("epoch", [-1, -2])
-def test_nor_is_a_member_of_the_new_protocol_that_left(epoch: int):
+def test_nor_is_a_member_of_a_new_protocol_that_left(api: str, version: int, epoch: int):
     world = World()
     beat: dict[str, Any] = {"group_id": "g", "member_id": "m1"}
-    world.says("ConsumerGroupHeartbeat", 1, member_epoch=3, **beat)
-    world.says("ConsumerGroupHeartbeat", 1, member_epoch=epoch, **beat)
+    world.says(api, version, member_epoch=3, **beat)
+    world.says(api, version, member_epoch=epoch, **beat)
     world.switch()
     assert not world.is_held()
 
 
-def test_a_member_of_the_new_protocol_is_ready_when_it_beats_as_one_that_has_joined():
+@new_protocols
+def test_a_member_of_a_new_protocol_is_ready_when_it_beats_as_one_that_has_joined(api: str, version: int):
     world = World()
     beat: dict[str, Any] = {"group_id": "g", "member_id": "m1"}
-    world.says("ConsumerGroupHeartbeat", 1, member_epoch=3, **beat)
+    world.says(api, version, member_epoch=3, **beat)
     world.switch()
-    world.says("ConsumerGroupHeartbeat", 1, member_epoch=0, **beat)
+    world.says(api, version, member_epoch=0, **beat)
     assert world.is_held(), "it has not been given anything yet"
-    world.says("ConsumerGroupHeartbeat", 1, member_epoch=1, **beat)
+    world.says(api, version, member_epoch=1, **beat)
     assert not world.is_held()
 
 
@@ -355,7 +362,7 @@ def test_where_it_is_declared_to_pass_it_goes_on_at_its_old_positions():
 
 def test_before_a_switch_only_members_own_requests_are_looked_into_and_no_answer():
     world = World()
-    assert [key for key in range(100) if world.membership.wants_request(key, 1)] == [12, 13, 14, 68]
+    assert [key for key in range(100) if world.membership.wants_request(key, 0)] == [12, 13, 14, 68, 88]
     assert not any(world.membership.wants_response(key, 1) for key in range(100))
 
 
