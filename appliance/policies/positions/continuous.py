@@ -39,11 +39,15 @@ from appliance.policies.positions.record_batches import Batches
 from appliance.wire.apis import Api, kind_in_words, name_of, request_header_version, understood
 from appliance.wire.editing import int_at, string_at, writable
 from appliance.wire.errors import Malformed
-from appliance.wire.walk import compact_length, legacy_length
+from appliance.wire.walk import compact_length, legacy_length, walk_of
 
 _OFFSET = struct.Struct(">q")
 _CODE = struct.Struct(">h")
 _MEMO = "continuous"
+_ASKED_FOR_ENDS = "continuous/ends"
+_TIMESTAMPS = ("topics.name", "topics.partitions.partition_index", "topics.partitions.timestamp")
+_LATEST = -1
+"""The timestamp by which ListOffsets asks for the end of a log."""
 _RECORDS = -1
 _WITH_RECORDS = {Api.FETCH: RECORDS_SIZE, Api.SHARE_FETCH: RECORDS_SIZE}
 
@@ -61,7 +65,7 @@ class Continuous:
         self._unproven = unproven
 
     def wants_request(self, api_key: int, api_version: int) -> bool:
-        if api_key in REQUESTS:
+        if api_key in REQUESTS or api_key == Api.LIST_OFFSETS:
             return True
         return api_key in CARRIED and not understood(api_key, api_version)
 
@@ -76,6 +80,9 @@ class Continuous:
         if not understood(question.api_key, question.api_version):
             what = kind_in_words(question.api_key, question.api_version)
             return Close(f"the client uses {what}, which it was not offered: its offsets cannot be read")
+        if question.api_key == Api.LIST_OFFSETS:
+            question.memo[_ASKED_FOR_ENDS] = _asked_for_ends(question)
+            return None
         walk, kinds = walk_and_kinds(question.api_key, question.api_version, "request")
         compact = request_header_version(question.api_key, question.api_version) == 2
         out: bytearray | None = None
@@ -148,8 +155,9 @@ class Shown(InPlace):
         self._topic = ""
         self._partition: Partition = ("", -1)
         self._map: OffsetMap | None = None
-        refused = question.memo.get(_MEMO)
-        self._refused = refused if isinstance(refused, set) else set()
+        self._refused = _noted(question, _MEMO)
+        self._asked_for_ends = _noted(question, _ASKED_FOR_ENDS)
+        self._ends = RESPONSES[question.api_key].ends
         self._batches: Batches | None = None
 
     def see(self, field: int, buffer: bytearray | memoryview, start: int, end: int) -> None:
@@ -171,7 +179,8 @@ class Shown(InPlace):
         elif kind == _RECORDS:
             self._batches = Batches(self._difference) if self._map is not None else None
         elif self._map is not None and (offset := int_at(buffer, start, end)) >= 0:
-            _OFFSET.pack_into(buffer, start, self._map.to_visible(offset))
+            is_end = kind in self._ends or self._partition in self._asked_for_ends
+            _OFFSET.pack_into(buffer, start, (self._map.end_to_visible if is_end else self._map.to_visible)(offset))
 
     def size(self, buffer: bytearray | memoryview, start: int, end: int) -> int:
         """Return how many bytes of records follow the length prefix `buffer[start:end]`."""
@@ -196,6 +205,26 @@ class Shown(InPlace):
                 f"{topic}/{partition}: {error}: its records cannot be shown at continuous offsets"
             ) from error
         return its.difference_at(first)
+
+
+def _asked_for_ends(question: Question) -> set[Partition]:
+    """Return the partitions of which a ListOffsets request wants to know where they end."""
+    walk = walk_of(question.api_key, question.api_version, "request", _TIMESTAMPS)
+    compact = request_header_version(question.api_key, question.api_version) == 2
+    topic, partition, found = "", -1, set[Partition]()
+    for field, start, end in walk.places(question.body, 0, len(question.body)):
+        if field == 0:
+            topic = string_at(question.body, start, end, compact=compact)
+        elif field == 1:
+            partition = int_at(question.body, start, end)
+        elif int_at(question.body, start, end) == _LATEST:
+            found.add((topic, partition))
+    return found
+
+
+def _noted(question: Question, what: str) -> set[Partition]:
+    noted = question.memo.get(what)
+    return noted if isinstance(noted, set) else set()
 
 
 def _unheard_of(question: Question) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 
 from appliance.wire.apis import Api
 from appliance.wire.layout import Direction
@@ -16,6 +16,8 @@ from appliance.wire.walk import Walk, walk_of
 
 TOPIC, TOPIC_ID, INDEX, ERROR = range(4)
 """Among the fields of a walk; offsets follow."""
+_ENDS = frozenset({"high_watermark", "last_stable_offset", "end_offset"})
+"""Names of the offsets behind which there is nothing."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,11 @@ class Fields:
         kinds = ((TOPIC, self.topic), (TOPIC_ID, self.topic_id), (INDEX, self.index), (ERROR, self.error))
         offsets = tuple((4 + number, path) for number, path in enumerate(self.offsets))
         return tuple((kind, path) for kind, paths in kinds for path in paths) + offsets
+
+    @cached_property
+    def ends(self) -> frozenset[int]:
+        """Which of the offsets are ends of logs."""
+        return frozenset(kind for kind, path in self.wanted if path.rpartition(".")[2] in _ENDS)
 
 
 def _fields(prefix: str, partitions: str, index: str, *offsets: str, error: str = "", name: str = "name") -> Fields:

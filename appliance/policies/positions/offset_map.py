@@ -83,10 +83,17 @@ class OffsetMap:
         Of a log that begins with a stretch of which nothing is known, clients see the beginning behind it: they could
         not read that stretch.
         """
-        first = self.segments[:2]
-        if len(first) > 1 and first[0].doubt == UNKNOWN and cluster < first[1].cluster:
-            return first[1].visible
-        return cluster + self.difference_at(cluster)
+        beginning = self._beginning_behind(cluster)
+        return cluster + self.difference_at(cluster) if beginning is None else beginning.visible
+
+    def end_to_visible(self, cluster: int) -> int:
+        """Return the end of a log as clients see it: right behind its last record, also where a segment begins there.
+
+        Else those who read to the end would wait for what is not there, as Kafka Streams does when it restores a store,
+        and Connect when it reads its own topics.
+        """
+        last = cluster - 1
+        return self.to_visible(last) + (self._beginning_behind(last) is None)
 
     def to_cluster(self, visible: int) -> Position:
         """Return the cluster's offset for one that a client has: never behind the record that it stood for.
@@ -108,6 +115,13 @@ class OffsetMap:
         if visible >= self._floor:
             return Position(self.segments[0].cluster, self.segments[0].doubt)
         return Position(OUT_OF_RANGE)
+
+    def _beginning_behind(self, cluster: int) -> Segment | None:
+        """Return where the log begins for clients if that is behind this offset: nothing is known of what is before."""
+        first = self.segments[:2]
+        if len(first) > 1 and first[0].doubt == UNKNOWN and cluster < first[1].cluster:
+            return first[1]
+        return None
 
     @property
     def _floor(self) -> int:

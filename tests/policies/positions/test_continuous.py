@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from random import Random
 from typing import Any
 
 import pytest
@@ -21,7 +22,7 @@ from appliance.wire.errors import Malformed
 from appliance.wire.headers import request_frame, response_frame
 from tests.exchange.shell import Shell
 from tests.policies.positions.messages import OFFSETS, batch, kinds, message, moved, question, topics_in, written
-from tests.wire.messages import Kind
+from tests.wire.messages import Kind, generated
 
 BY = 300
 
@@ -68,6 +69,35 @@ def test_every_offset_in_an_answer_is_shown_as_clients_know_it(kind: Kind, seed:
         assert bytes(buffer) == expected
     else:
         assert interceptor.on_response(Answer(its, body)) == Replace(expected)
+
+
+HOLE_AT_THE_END = OffsetMap((Segment(0, 0), Segment(50, 60)))
+"""Of the cluster's 50 records the last has 49 for clients too; its next one will have 60."""
+
+
+@pytest.mark.parametrize("version", range(1, 11))
+@pytest.mark.parametrize(
+    ("timestamp", "offset"),
+    [(-1, 50), (-2, 60), (1_700_000_000_000, 60)],
+    ids=["the end", "the beginning", "the first record since"],
+)
+def test_only_who_asks_for_the_end_of_a_log_is_told_what_stands_right_behind_its_last_record(
+    version: int, timestamp: int, offset: int
+):
+    kind = Kind("ListOffsets", version, "request")
+    request = generated(kind.type, Random(1), full=True)
+    topic = request.topics[0]
+    asked = replace(topic.partitions[0], partition_index=0, timestamp=timestamp)
+    its = question(kind, encode(replace(request, topics=(replace(topic, name="orders", partitions=(asked,)),))))
+    interceptor = Continuous(PositionMaps().with_cluster("standby", {("orders", 0): HOLE_AT_THE_END}))
+    assert interceptor.on_request(its) is None
+    answer = generated(Kind("ListOffsets", version, "response").type, Random(1), full=True)
+    topic = answer.topics[0]
+    found = replace(topic.partitions[0], partition_index=0, offset=50)
+    body = bytearray(encode(replace(answer, topics=(replace(topic, name="orders", partitions=(found,)),))))
+    interceptor.on_response(Answer(its, body))
+    (shown,) = decode(type(answer), bytes(body)).topics[0].partitions
+    assert shown.offset == offset
 
 
 @pytest.mark.parametrize("kind", [*kinds("request"), *kinds("response")], ids=str)

@@ -46,6 +46,14 @@ def test_a_position_in_a_hole_goes_on_behind_it():
     assert [HOLE.to_visible(each) for each in (49, 50, 51)] == [49, 60, 61]
 
 
+def test_the_end_of_a_log_is_right_behind_its_last_record_whatever_offset_the_next_one_gets():
+    assert [HOLE.end_to_visible(each) for each in (49, 50, 51)] == [49, 50, 61]
+    assert [AGAIN.end_to_visible(each) for each in (149, 150, 151)] == [149, 150, 91]
+    assert shifted(300).end_to_visible(0) == 300, "of a log without a record"
+    unknown = OffsetMap((Segment(0, 0, UNKNOWN), Segment(20, 30)))
+    assert [unknown.end_to_visible(each) for each in (19, 20, 21)] == [30, 30, 31]
+
+
 def test_of_a_record_that_was_copied_twice_the_second_copy_is_taken():
     assert AGAIN.to_cluster(89) == Position(89)
     assert AGAIN.to_cluster(120) == Position(180)
