@@ -19,6 +19,8 @@ kafka-clients 4.3.1, 3.9.2 and 2.8.2, franz-go 1.22, librdkafka 2.16, kafka-pyth
  - From Produce version 12 on (KIP-890: Java 4, franz-go): TRANSACTION_ABORTABLE, in EndTxn as well. When the producer
    aborts, the broker is asked for a new producer id in the place of EndTxn: both answers have the same fields, and a
    producer takes id and epoch from either. INVALID_PRODUCER_ID_MAPPING is fatal in both.
+ - Kafka Streams (exactly_once_v2) shuts down on all of these but PRODUCER_FENCED: on that it makes a new producer and
+   begins its tasks anew. Its producers are known by their client id, of which Streams writes the end itself.
 
 Nothing of such a transaction reaches the new side. Rejected: UNKNOWN_PRODUCER_ID in Produce (Java begins the
 partition's sequence anew and sends the batch again, without end), and giving the ids of the old side a meaning on the
@@ -28,6 +30,7 @@ committed).
 
 from __future__ import annotations
 
+import re
 import struct
 from datetime import timedelta
 from typing import Any
@@ -50,6 +53,8 @@ _NEW = (struct.pack(">q", -1), struct.pack(">h", -1))
 """A producer id and epoch that are not known yet."""
 _ABORTABLE = {Api.PRODUCE: BEGINS_BY_ITSELF, Api.END_TXN: 5, Api.TXN_OFFSET_COMMIT: 5}
 """From which version on a producer's transactions are those of KIP-890."""
+_OF_STREAMS = re.compile(r"-StreamThread-\d+(-\d+_\d+)?-producer")
+"""The end of the client id of a producer of Kafka Streams; with the task's id where each has its own."""
 _INIT_VERSION = 5
 """The InitProducerId whose answer is laid out as that of EndTxn 5; brokers that know the one know the other."""
 
@@ -121,6 +126,8 @@ class Transactions:
             return Reply(answer_to(question, ErrorCode.none))
         if api is Api.PRODUCE and produce_acks(version, question.body, 0, len(question.body)) == 0:
             return Close("a producer from before the switchover writes with acks=0: no answer can tell it")
+        if _OF_STREAMS.search(question.client_id):
+            return Reply(answer_to(question, ErrorCode.producer_fenced))
         if version < _ABORTABLE.get(api, version + 1):
             return Reply(answer_to(question, ErrorCode.invalid_producer_id_mapping))
         if api is Api.END_TXN and not _commits(question):

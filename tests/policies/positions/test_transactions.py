@@ -51,9 +51,11 @@ def request(kind: Kind, transactional_id: str | None = LEFT, **values: Any) -> A
     return replace(message, **values)
 
 
-def asked(its: Transactions, kind: Kind, message: Any, cluster: str = "standby") -> tuple[Question, RequestVerdict]:
+def asked(
+    its: Transactions, kind: Kind, message: Any, cluster: str = "standby", client_id: str = "shop"
+) -> tuple[Question, RequestVerdict]:
     assert its.wants_request(kind.key, kind.version)
-    asking = question(kind, encode(message), cluster=cluster)
+    asking = question(kind, encode(message), cluster=cluster, client_id=client_id)
     return asking, its.on_request(asking)
 
 
@@ -65,6 +67,16 @@ def test_what_a_producer_that_was_left_behind_writes_is_answered_with_what_makes
     newer = kind.version >= {Api.PRODUCE: 12, Api.ADD_OFFSETS_TO_TXN: 99}.get(Api(kind.key), 5)
     code = ErrorCode.transaction_abortable if newer else ErrorCode.invalid_producer_id_mapping
     assert verdict == Reply(answer_to(asking, code))
+
+
+@every_write
+@pytest.mark.parametrize("commits", [True, False])
+@pytest.mark.parametrize("client_id", ["app-5f-StreamThread-1-producer", "app-5f-StreamThread-12-0_3-producer"])
+def test_a_producer_of_kafka_streams_is_fenced_and_makes_another(kind: Kind, commits: bool, client_id: str):
+    _, its = after_a_switch()
+    values: dict[str, Any] = {"committed": commits} if kind.key == Api.END_TXN else {}
+    asking, verdict = asked(its, kind, request(kind, **values), client_id=client_id)
+    assert verdict == Reply(answer_to(asking, ErrorCode.producer_fenced))
 
 
 @every_write
