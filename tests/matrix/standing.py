@@ -43,6 +43,7 @@ class Mode(StrEnum):
     ASSIGNED = "consumer without a group"
     STREAMS = "streams application, classic group"
     STREAMS_GROUP = "streams application, streams group"
+    STREAMS_EXACTLY_ONCE = "streams application, exactly once"
     SINK = "sink connector"
 
     @property
@@ -118,7 +119,7 @@ class Plan:
             prefix=self.name,
             pace=pace if self.mode.produces else 0,
             idempotent=self.mode is not Mode.PRODUCER,
-            transactional_id=self.name if self.mode is Mode.TRANSACTIONAL else "",
+            transactional_id=self.name if self.mode in {Mode.TRANSACTIONAL, Mode.STREAMS_EXACTLY_ONCE} else "",
             group=self.group,
             protocol="consumer" if self.mode in {Mode.NEW_GROUP, Mode.STREAMS_GROUP} else "classic",
             isolation="read_committed",

@@ -111,7 +111,7 @@ def test_what_a_client_does_without_end_follows_from_what_its_library_can():
     assert Mode.NEW_GROUP not in modes["kafka-clients 2.8.2"]
     assert Mode.ASSIGNED not in modes["kafkajs"]
     assert modes["kcat"] == []
-    assert modes["Kafka Streams"] == [Mode.STREAMS, Mode.STREAMS_GROUP]
+    assert modes["Kafka Streams"] == [Mode.STREAMS, Mode.STREAMS_GROUP, Mode.STREAMS_EXACTLY_ONCE]
     assert modes["Kafka Connect"] == [Mode.SINK]
 
 

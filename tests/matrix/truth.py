@@ -28,7 +28,6 @@ from kio.schema.errors import ErrorCode
 from kio.schema.types import GroupId
 from kio.serial import entity_reader
 
-from appliance.lab.kafka_settings import CANARY_TOPIC
 from tests.gateway import messages
 
 SECONDS = 30.0
@@ -66,11 +65,6 @@ class Truth:
             if time.monotonic() > deadline:
                 raise TimeoutError(f"topic {topic} has no leaders after {SECONDS:g} s")
             time.sleep(_LOOK)
-
-    def topics(self) -> set[str]:
-        """Return all topics but those of Kafka, MirrorMaker and the lab themselves."""
-        found = self._admin.list_topics(timeout=SECONDS).topics
-        return {each for each in found if not each.startswith("__") and not each.endswith((".internal", CANARY_TOPIC))}
 
     def partitions(self, topic: str) -> int:
         """Return how many partitions of a topic have leaders; 0 where there is no such topic."""

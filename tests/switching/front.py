@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -13,12 +14,13 @@ import trio
 import yaml
 
 from appliance.lab.ports import PortLeases
+from appliance.policies.positions.way_back import WayBack
 from appliance.remote.answers import SwitchoverAnswer, SwitchoverMode
 from appliance.remote.client import ControlApi
 from appliance.remote.errors import UnreachableError
 from tests.matrix.access import Access
 from tests.matrix.ways import NODES, TIDEGATE, Way, new_password, row_of_ports, serving
-from tests.switching.pair import Pair
+from tests.switching.pair import Pair, Place
 
 Remedies = Literal["on", "off"]
 VIRTUAL_CLUSTER = "matrix"
@@ -54,11 +56,23 @@ class Front:
     way: Way
     api: str
     token: str
+    state: Path
+    """The folder that it keeps its state in."""
 
     @property
     def access(self) -> Access:
         """How clients get in."""
         return self.way.access
+
+    def beginnings(self) -> dict[Place, int]:
+        """Return the offsets at which the cluster that serves now began to write itself, where that is known."""
+        kept = json.loads((self.state / "state.json").read_text(encoding="utf-8"))
+        way_back = WayBack.of_json(kept["positions"][VIRTUAL_CLUSTER]["way_back"])
+        return {
+            Place(topic, partition): ends.source
+            for topic, its in way_back.topics.items()
+            for partition, ends in its.partitions.items()
+        }
 
     async def switch(self, to: str, mode: SwitchoverMode) -> SwitchoverAnswer:
         """Switch and wait for the end of it. Raises NoSwitchError unless that is `done`."""
@@ -94,7 +108,7 @@ async def open_front(pair: Pair, remedies: Remedies, ports: PortLeases, folder: 
     async with serving(command, folder) as log:
         brokers = ",".join(",".join(pair.cluster(name).bootstrap) for name in ("primary", "standby"))
         way = Way(Access(f"127.0.0.1:{port}"), brokers, frozenset(range(port, port + NODES)), log)
-        yield Front(way, api, token.read_text(encoding="utf-8"))
+        yield Front(way, api, token.read_text(encoding="utf-8"), folder / "state")
 
 
 def _resources(pair: Pair, remedies: Remedies, port: int) -> str:

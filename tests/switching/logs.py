@@ -17,13 +17,12 @@ _AGAIN = 0.1
 _TopicPartition = tuple[str, int]
 
 
-def read_logs(bootstrap: Sequence[str], topics: Iterable[str], *, committed: bool = True) -> Logs:
-    """Return what topics hold now; `committed`: up to the first open transaction, without aborted ones.
+def read_logs(bootstrap: Sequence[str], topics: Iterable[str]) -> Logs:
+    """Return what topics hold now, up to the first open transaction, without aborted ones.
 
     Raises TimeoutError where the cluster does not answer, KafkaException where it answers something else.
     """
-    isolation = "read_committed" if committed else "read_uncommitted"
-    own = {"group.id": "-", "enable.auto.commit": False, "isolation.level": isolation, "log_level": 0}
+    own = {"group.id": "-", "enable.auto.commit": False, "isolation.level": "read_committed", "log_level": 0}
     consumer = Consumer({"bootstrap.servers": ",".join(bootstrap), "enable.partition.eof": True, **own})
     try:
         known = consumer.list_topics(timeout=SECONDS).topics

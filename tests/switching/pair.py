@@ -9,12 +9,9 @@ start (what `alter offsets` of KIP-875 does for workers that run).
 from __future__ import annotations
 
 import json
-from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from itertools import groupby, islice
-from operator import attrgetter
 from pathlib import Path
 
 import trio
@@ -28,7 +25,7 @@ from appliance.lab.kafka_settings import mirrormaker_properties, render
 from appliance.lab.replication import Replication
 from appliance.lab.runners import ProcessRunner
 from tests.matrix.drivers.console_tools import lab_java
-from tests.matrix.truth import SECONDS, Truth, Written
+from tests.matrix.truth import SECONDS, Truth
 
 PARTITIONS = 3
 EXPIRED = (3, 12, 300)
@@ -110,32 +107,6 @@ class Pair:
                     await trio.sleep(0.2)
             if waiting.cancelled_caught:
                 raise LabError(f"expected the mirror to make {topic} on {name}; it is not there after {SECONDS:g} s")
-
-
-def own_beginnings(topic: str, source: Iterable[Written], target: Iterable[Written]) -> dict[Place, int]:
-    """Return, per partition, the offset of the first record that a new source has and its target lacks: from there on
-    it wrote itself. Partitions in which it wrote nothing begin at their end."""
-    there = {each.value for each in target}
-    found: dict[Place, int] = {}
-    ends: dict[Place, int] = {}
-    for each in source:
-        place = Place(topic, each.partition)
-        ends[place] = max(ends.get(place, 0), each.offset + 1)
-        if each.value not in there:
-            found[place] = min(each.offset, found.get(place, each.offset))
-    return {**ends, **found}
-
-
-def beginnings_behind(topic: str, source: Sequence[Written], target: Sequence[Written]) -> dict[Place, int]:
-    """Return the same where values repeat, as in changelogs: a source has as many copies as its target, which was the
-    source before and was copied to its end, has records."""
-    copied = Counter(each.partition for each in target)
-    found = own_beginnings(topic, source, source)
-    for partition, records in groupby(sorted(source, key=attrgetter("partition", "offset")), attrgetter("partition")):
-        for each in islice(records, copied[partition], None):
-            found[Place(topic, partition)] = each.offset
-            break
-    return found
 
 
 @asynccontextmanager

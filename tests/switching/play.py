@@ -11,7 +11,6 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 
 import trio
@@ -25,7 +24,7 @@ from tests.matrix.standing import Mode, Plan, Standing, modes_of, standing_clien
 from tests.switching.acts import Account, Act, ActName, Logs
 from tests.switching.front import Front, NoSwitchError, Remedies, open_front, seconds_of
 from tests.switching.logs import read_logs
-from tests.switching.pair import Pair, Place, beginnings_behind, open_pair, own_beginnings
+from tests.switching.pair import Pair, open_pair
 
 PACE = 50
 """Milliseconds between the records of a producer."""
@@ -232,7 +231,7 @@ class _Stage:
         title = f"{source} to {target}"
         self.play.tell(f"{self._title()}: turning the mirror round, {title}")
         await self.pair.stop_mirror()
-        await self.pair.mirror(source, target, await self._beginnings(source, target))
+        await self.pair.mirror(source, target, self.front.beginnings())
         self.play.tell(f"{self._title()}: waiting for {target} to miss the groups' members")
         truth = self.pair.truth(target)
         groups = [plan.group for plan in self.standing.running if plan.mode.in_group]
@@ -241,19 +240,6 @@ class _Stage:
                 while (await _ask(truth.members, group)).shares:  # noqa: ASYNC110 - a cluster sets no event
                     await trio.sleep(1)
         await trio.sleep(_SYNC_SECONDS)
-
-    async def _beginnings(self, source: str, target: str) -> dict[Place, int]:
-        """Find where the new source began to write itself; in what applications leave, values repeat."""
-        topics = await _ask(self.pair.truth(source).topics) & await _ask(self.pair.truth(target).topics)
-        ours, theirs = [
-            await _ask(partial(read_logs, committed=False), self.pair.cluster(each).bootstrap, topics)
-            for each in (source, target)
-        ]
-        found: dict[Place, int] = {}
-        for topic in topics:
-            found_in = own_beginnings if topic in self.topics else beginnings_behind
-            found |= found_in(topic, ours[topic], theirs[topic])
-        return found
 
     async def _logs(self, name: str) -> Logs:
         return await _ask(read_logs, self.pair.cluster(name).bootstrap, self.topics)

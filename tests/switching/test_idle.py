@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -13,7 +12,7 @@ from appliance.lab.ports import PortLeases
 from tests.matrix.truth import SECONDS
 from tests.switching.front import Front, open_front
 from tests.switching.logs import read_logs
-from tests.switching.pair import EXPIRED, PARTITIONS, Pair, open_pair, own_beginnings
+from tests.switching.pair import EXPIRED, PARTITIONS, open_pair
 
 TOPIC = "idle"
 
@@ -31,17 +30,6 @@ async def written(front: Front, partitions: range, value: str) -> None:
     await trio.to_thread.run_sync(write, front.access.bootstrap, partitions, value)
 
 
-async def turn_round(pair: Pair, source: str, target: str) -> None:
-    """Let the mirror copy what the source has written itself."""
-    ours, theirs = [
-        (await trio.to_thread.run_sync(partial(read_logs, committed=False), pair.cluster(each).bootstrap, [TOPIC]))[
-            TOPIC
-        ]
-        for each in (source, target)
-    ]
-    await pair.mirror(source, target, own_beginnings(TOPIC, ours, theirs))
-
-
 @pytest.mark.kafka
 @pytest.mark.long
 @pytest.mark.timeout(600)
@@ -56,13 +44,13 @@ async def test_a_planned_way_back_does_not_wait_for_them(tmp_path: Path):
             await pair.wait_topics("standby", [TOPIC])
             await written(front, range(PARTITIONS), "first")
             await front.switch("standby", "planned")
-            await turn_round(pair, "standby", "primary")
+            await pair.mirror("standby", "primary", front.beginnings())
             await front.switch("primary", "planned")  # nothing at all was written
-            await turn_round(pair, "primary", "standby")
+            await pair.mirror("primary", "standby", front.beginnings())
             await written(front, range(1), "second")
             await front.switch("standby", "planned")
             await written(front, range(1), "third")
-            await turn_round(pair, "standby", "primary")
+            await pair.mirror("standby", "primary", front.beginnings())
             await front.switch("primary", "planned")
             found = await trio.to_thread.run_sync(read_logs, [front.access.bootstrap], [TOPIC])
     values = ("first", "second", "third")

@@ -11,7 +11,6 @@ from tests.matrix.standing import Mode
 from tests.matrix.tasks import Event
 from tests.matrix.truth import Written
 from tests.switching.acts import Account, Act
-from tests.switching.pair import Place, beginnings_behind, own_beginnings
 from tests.switching.reckoning import rows
 from tests.switching.rows import Row
 
@@ -159,15 +158,3 @@ def test_damage_is_counted_with_the_switchover_that_did_it():
     second = replace(ACT, name="failback", begins=at(150), ending=at(170), touched=at(170), switched=at(170))
     second = replace(second, serving={"t": written(*range(COUNT), 7)}, left={"t": written(*range(170))})
     assert [row.duplicated for row in rows([PRODUCER], [first, second], "on")] == [1, 0]
-
-
-def test_a_mirror_that_is_turned_round_begins_where_the_new_source_began_to_write():
-    ours = [Written("a", 0, 0), Written("b", 0, 1), Written("new", 0, 2), Written("newer", 0, 4), Written("c", 1, 7)]
-    theirs = [Written("a", 0, 300), Written("b", 0, 301), Written("c", 1, 300)]
-    assert own_beginnings("t", ours, theirs) == {Place("t", 0): 2, Place("t", 1): 8}
-
-
-def test_where_values_repeat_it_begins_behind_as_many_as_were_copied():
-    ours = [Written("1", 0, 0), Written("1", 0, 2), Written("1", 0, 3), Written("2", 0, 4), Written("1", 1, 7)]
-    theirs = [Written("1", 0, 300), Written("1", 0, 301), Written("1", 1, 300)]
-    assert beginnings_behind("t", ours, theirs) == {Place("t", 0): 3, Place("t", 1): 8}

@@ -25,7 +25,7 @@ class KafkaStreams(JavaProgram):
     name = "Kafka Streams"
     version = KAFKA_VERSION
     runs_forever = False
-    stands_as = (Mode.STREAMS, Mode.STREAMS_GROUP)
+    stands_as = (Mode.STREAMS, Mode.STREAMS_GROUP, Mode.STREAMS_EXACTLY_ONCE)
     reads_of = "kafka-clients 4.3.1"
     leaves = (_COPIED, _COUNTED)
     remark = (
