@@ -32,7 +32,7 @@ from appliance.gateway.secrets import Secrets
 from appliance.gateway.session import Session
 from appliance.gateway.shares import Shares
 from appliance.gateway.snapshot import Door, Snapshot
-from appliance.gateway.stand_in import may_stand_in, stand_in
+from appliance.gateway.stand_in import may_stand_in, stand_in, until_answered
 from appliance.identity.policy import why_invalid
 
 _LOOK_SECONDS = 1.0
@@ -257,6 +257,7 @@ class Gateway:
         ]
         staying = set[Session]()
         if knowledge is not None and route.held_writes_go_on:
+            await until_answered(astray)
             staying = {each for each in astray if may_stand_in(each)}
             for each in staying:
                 stand_in(each, route.target, knowledge, self._dialer)

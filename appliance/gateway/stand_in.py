@@ -17,6 +17,7 @@ from __future__ import annotations
 import logging
 import select
 import socket
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -43,6 +44,10 @@ LONGEST_SECONDS = 10.0
 _LOOK_SECONDS = 0.01
 _RELAY_SECONDS = 1.0
 """How long answers that are given have to reach a client that does not read."""
+_ANSWER_SECONDS = 0.3
+"""How long answers may take that are due before a held write."""
+_TAKES_TIME = frozenset({Api.FETCH, Api.SHARE_FETCH, Api.JOIN_GROUP, Api.SYNC_GROUP})
+"""What is not waited for: brokers answer when there is something new."""
 _TRIES, _AGAIN_SECONDS = 40, 0.05
 """How often a partition whose leader moves is tried."""
 _NOT_HERE = {
@@ -67,6 +72,22 @@ def may_stand_in(session: Session) -> bool:
     if pair is None or exchange is None or not pair.at_the_fence:
         return False
     return not len(exchange.ledger) and not exchange.logged_in_upstream
+
+
+async def until_answered(sessions: Iterable[Session]) -> None:
+    """Wait a moment until who has held writes is answered what it has asked before them: the cluster that serves no
+    more does that still, if it is there."""
+    with trio.move_on_after(_ANSWER_SECONDS):
+        while any(map(_answered_soon, sessions)):  # noqa: ASYNC110 - the data path sets no events
+            await trio.sleep(_LOOK_SECONDS)
+
+
+def _answered_soon(session: Session) -> bool:
+    pair, exchange = session.pair, session.exchange
+    if pair is None or exchange is None or not pair.at_the_fence:
+        return False
+    due = exchange.ledger.head()
+    return due is not None and due.api_key not in _TAKES_TIME
 
 
 def stand_in(session: Session, target: Target, knowledge: Knowledge, dialer: Dialer) -> None:

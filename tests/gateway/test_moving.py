@@ -1,5 +1,7 @@
 """After a switch only those who are still with the old cluster are moved, node by node."""
 
+from functools import partial
+
 import trio
 import trio.testing
 
@@ -111,6 +113,41 @@ async def test_they_are_moved_though_the_new_cluster_does_not_answer():
         await writer.closed()
         assert await conversation.ended()
         assert await its_conversation.ended()
+
+
+async def test_an_answer_that_is_due_before_a_held_write_is_waited_for_so_that_the_write_goes_on():
+    async with (
+        scripted_broker() as primary,
+        scripted_broker(11) as standby,
+        running(primary, door_on(free_base())) as here,
+        trio.open_nursery() as nursery,
+    ):
+        client, conversation = await here.link()
+        here.publish(fenced=True)
+        await client.send(messages.opaque(2) + messages.produce(3))
+        asked = await conversation.expect_request()
+        here.publish(target=target_of(standby, "standby"))
+        nursery.start_soon(partial(here.gateway.move_clients, "orders", pause=0))
+        await trio.sleep(0.05)
+        await conversation.answer(asked, b"in time")
+        assert await client.receive() == (2, b"in time")
+        while not here.gateway.overdue_writes("orders"):  # noqa: ASYNC110 - the data path sets no event
+            await trio.sleep(0.01)
+
+
+async def test_who_is_not_answered_in_time_is_moved_all_the_same():
+    async with (
+        scripted_broker() as primary,
+        scripted_broker(11) as standby,
+        running(primary, door_on(free_base())) as here,
+    ):
+        client, conversation = await here.link()
+        here.publish(fenced=True)
+        await client.send(messages.opaque(2) + messages.produce(3))
+        await conversation.expect_request()
+        here.publish(target=target_of(standby, "standby"))
+        assert await here.gateway.move_clients("orders", pause=0) == 1
+        await client.closed()
 
 
 async def test_no_write_reaches_a_cluster_that_serves_no_more_whatever_else_its_connection_carries():
