@@ -41,11 +41,10 @@ class Logs:
 def mirror_map(syncs: Sequence[OffsetSync], logs: Logs, *, settled: int | None = None) -> OffsetMap:
     """Return the target's map to the source's offsets.
 
-    `settled`: offsets of the target below are mapped already, as it has served before; the map begins there. Where all
-    syncs are from before, they tell nothing of what came since.
+    `settled`: offsets of the target below are mapped already, as it has served before; the map begins there.
     """
-    if settled is not None and logs.source_end is not None and syncs and syncs[-1].downstream < settled:
-        syncs = ()
+    if settled is not None:
+        syncs = _since(settled, syncs, source_is_lost=logs.source_end is None)
     start = logs.target_start if settled is None else max(settled, logs.target_start)
     usable = _usable(syncs, logs)
     segments = _between(usable)
@@ -57,6 +56,16 @@ def mirror_map(syncs: Sequence[OffsetSync], logs: Logs, *, settled: int | None =
     else:
         segments = _without_syncs(start, logs)
     return OffsetMap(_from(start, joined(segments))).coarsened(MOST_SEGMENTS)
+
+
+def _since(settled: int, syncs: Sequence[OffsetSync], *, source_is_lost: bool) -> Sequence[OffsetSync]:
+    """Leave out syncs from before the target served where they tell nothing of what came since: where there are no
+    others (but that is the best guess where the source is lost), and where the target has come to have more."""
+    before = [each for each in syncs if each.downstream < settled]
+    since = syncs[len(before) :]
+    if not since:
+        return before if source_is_lost else ()
+    return since if before and _difference(before[-1]) > _difference(since[0]) else syncs
 
 
 def _usable(syncs: Sequence[OffsetSync], logs: Logs) -> list[OffsetSync]:

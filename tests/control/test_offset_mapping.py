@@ -72,6 +72,15 @@ def test_syncs_from_before_a_cluster_served_tell_nothing_of_what_came_since():
     assert mirror_map(before, Logs(0, 790, 0, 1107), settled=1105).segments == unknown
 
 
+def test_nor_do_they_where_the_target_has_come_to_have_more():
+    """MirrorMaker wrote no sync for the first records of its second life: the difference is that of the next one, so
+    that the batch that reaches to it can be shown."""
+    its = pairs((205, 189), (912, 932), (922, 941))
+    made = mirror_map(its, Logs(None, None, 0, 1254), settled=759)
+    assert made.segments[:2] == (Segment(759, 739, UNKNOWN), Segment(932, 912))
+    made.with_border_moved(759, 932)
+
+
 @dataclass
 class Mirror:
     """What MirrorMaker does to one partition (MirrorSourceTask, PartitionState): copies records, and writes a sync for

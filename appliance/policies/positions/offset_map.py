@@ -99,7 +99,8 @@ class OffsetMap:
         """Return the cluster's offset for one that a client has: never behind the record that it stood for.
 
         A visible offset that two segments have is the later one's: there a mirror began anew, and wrote the record a
-        second time. One in a hole is the next segment's first. Below all segments there is nothing any more:
+        second time. One in a hole is the next segment's first; for who has just read the last record before, exactly
+        so. Below all segments there is nothing any more:
         OUT_OF_RANGE.
         """
         if not self.segments:
@@ -111,7 +112,8 @@ class OffsetMap:
             offset = visible - segment.difference
             if index + 1 == len(self.segments) or offset < self.segments[index + 1].cluster:
                 return Position(segment.cluster if segment.doubt == UNKNOWN else offset, segment.doubt)
-            return Position(self.segments[index + 1].cluster, self.segments[index + 1].doubt)
+            behind = self.segments[index + 1]
+            return Position(behind.cluster, 0 if offset == behind.cluster else behind.doubt)
         if visible >= self._floor:
             return Position(self.segments[0].cluster, self.segments[0].doubt)
         return Position(OUT_OF_RANGE)

@@ -68,6 +68,16 @@ def test_positions_in_a_stretch_of_which_nothing_is_known_are_marked_and_lead_to
     assert its.doubts == ((11, 40, UNKNOWN),)
 
 
+def test_who_has_read_up_to_the_unknown_stands_at_its_beginning_for_sure():
+    its = OffsetMap((Segment(0, 0), Segment(20, 25, UNKNOWN), Segment(40, 45)))
+    assert [its.to_cluster(each) for each in (19, 20, 21, 25)] == [
+        Position(19),
+        Position(20),
+        Position(20, UNKNOWN),
+        Position(20, UNKNOWN),
+    ]
+
+
 def test_a_log_that_begins_with_the_unknown_begins_behind_it_for_clients():
     its = OffsetMap((Segment(5, 5, UNKNOWN), Segment(20, 30)))
     assert its.to_visible(5) == its.to_visible(19) == 30
