@@ -7,6 +7,7 @@ import time
 from typing import Any
 
 from confluent_kafka import (
+    OFFSET_BEGINNING,
     Consumer,
     KafkaError,
     KafkaException,
@@ -138,7 +139,7 @@ def consumer_of(given: argparse.Namespace, *, auto_commit: bool) -> Consumer:
     consumer = Consumer({**settings(given), **own})
     if given.assign:
         partitions = consumer.list_topics(given.topic, SECONDS).topics[given.topic].partitions
-        consumer.assign([TopicPartition(given.topic, each) for each in partitions])
+        consumer.assign([TopicPartition(given.topic, each, OFFSET_BEGINNING) for each in partitions])
     else:
         consumer.subscribe([given.topic], on_assign=lambda _, parts: tell("assigned", partitions=len(parts)))
     return consumer
