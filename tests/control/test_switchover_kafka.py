@@ -7,10 +7,10 @@ from importlib.metadata import version
 from pathlib import Path
 
 import pytest
-from confluent_kafka import Producer
+from confluent_kafka import Consumer, Producer, TopicPartition
 
 from appliance.control.switchover import AT_RESTART, State
-from appliance.harness import BlockingLab, SharedLabs
+from appliance.harness import BlockingCluster, BlockingLab, SharedLabs
 from appliance.remote.answers import SwitchoverAnswer
 from tests.control.switching_lab import PLAN, GatewayOnALab, Writer, replicated_topic, values_in, wait_until
 
@@ -112,6 +112,37 @@ def test_the_plan_knows_its_clients_and_how_long_they_wait(gateway: GatewayOnALa
     (writers,) = [each for each in plan.parts[0].clients if each.timeout is not None]
     assert (writers.software, writers.timeout) == ("confluent-kafka-python", 9.0)
     assert writers.version.startswith(version("confluent-kafka"))
+
+
+def committed(cluster: BlockingCluster, group: str, place: TopicPartition, offset: int | None = None) -> int:
+    """Return what a group has committed, after this, if any."""
+    consumer = Consumer({"bootstrap.servers": cluster.bootstrap_servers, "group.id": group})
+    try:
+        if offset is not None:
+            consumer.commit(offsets=[TopicPartition(place.topic, place.partition, offset)], asynchronous=False)
+        return int(consumer.committed([place], 60)[0].offset)
+    finally:
+        consumer.close()
+
+
+def test_a_group_that_lags_is_put_where_it_was_though_much_was_written_since_the_plan(
+    lab: BlockingLab, gateway: GatewayOnALab, topic: str
+):
+    writer = Writer(gateway.bootstrap, topic)
+    lab.stop_replication()
+    writer.send(100)
+    writer.flush()
+    start(gateway, pause_before=["fence"])
+    gateway.wait(lambda each: each.paused_before == "fence")
+    lab.start_replication()
+    writer.send(100)
+    writer.flush()
+    assert committed(lab.clusters["primary"], topic, TopicPartition(topic, 0), 150) == 150
+    wait_until(lambda: len(values_in(lab.clusters["standby"], topic)) == 200, lambda: "not all was replicated")
+    gateway.go_on()
+    over = gateway.wait(lambda each: each.over)
+    assert over.state == "done", over.detail
+    assert committed(lab.clusters["standby"], topic, TopicPartition(topic, 0)) == 150
 
 
 @pytest.mark.long
