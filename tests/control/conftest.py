@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 import trio
+
+from appliance.harness import BlockingLab, SharedLabs
+from tests.control.switching_lab import PLAN, replicated_topic
 
 
 @pytest.fixture(autouse=True)
@@ -20,3 +23,16 @@ def _the_disk_takes_no_virtual_time(request: pytest.FixtureRequest, monkeypatch:
         return work(*arguments)
 
     monkeypatch.setattr(trio.to_thread, "run_sync", at_once)
+
+
+@pytest.fixture(scope="module")
+def lab(shared_labs: SharedLabs) -> BlockingLab:
+    """Two real clusters with MirrorMaker between them."""
+    return shared_labs.open(PLAN)
+
+
+@pytest.fixture
+def topic(lab: BlockingLab, fresh_name: str) -> Iterator[str]:
+    """A topic on both of them."""
+    with replicated_topic(lab, fresh_name) as name:
+        yield name

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from appliance.harness import BlockingLab, SharedLabs
+from appliance.harness import BlockingLab
 from appliance.remote.answers import PolicyAnswer
 from appliance.resources.fault import Fault
-from tests.control.switching_lab import PLAN, GatewayOnALab, Writer, replicated_topic, values_in, wait_until
+from tests.control.switching_lab import GatewayOnALab, Writer, replicated_topic, values_in, wait_until
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(300)]
 CANARY = "tidegate-canary"
@@ -26,11 +26,6 @@ spec:
   rpo: 1m
   action: switch
 """
-
-
-@pytest.fixture(scope="module")
-def lab(shared_labs: SharedLabs) -> BlockingLab:
-    return shared_labs.open(PLAN)
 
 
 @pytest.fixture

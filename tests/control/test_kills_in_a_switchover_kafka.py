@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from appliance.control.switchover import State
-from appliance.harness import BlockingLab, SharedLabs
-from tests.control.switching_lab import PLAN, GatewayOnALab, Writer, replicated_topic, values_in, wait_until
+from appliance.harness import BlockingLab
+from tests.control.switching_lab import GatewayOnALab, Writer, values_in, wait_until
 
 pytestmark = [pytest.mark.kafka, pytest.mark.long, pytest.mark.timeout(300)]
 # A switchover pauses before a step when all of the step before it is done, so this is a kill in each of them.
@@ -21,17 +21,6 @@ BEHIND_THE_SWITCH = {"switch", "move", "unfence", "verify"}
 every_pause = pytest.mark.parametrize(
     "before", ["transactions", "fence", "drain", "groups", "positions", "switch", "move", "unfence", "verify"]
 )
-
-
-@pytest.fixture(scope="module")
-def lab(shared_labs: SharedLabs) -> BlockingLab:
-    return shared_labs.open(PLAN)
-
-
-@pytest.fixture
-def topic(lab: BlockingLab, fresh_name: str) -> Iterator[str]:
-    with replicated_topic(lab, fresh_name) as name:
-        yield name
 
 
 @pytest.fixture

@@ -10,25 +10,14 @@ import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 
 from appliance.control.switchover import AT_RESTART, State
-from appliance.harness import BlockingCluster, BlockingLab, SharedLabs
+from appliance.harness import BlockingCluster, BlockingLab
 from appliance.remote.answers import SwitchoverAnswer
-from tests.control.switching_lab import PLAN, GatewayOnALab, Writer, replicated_topic, values_in, wait_until
+from tests.control.switching_lab import GatewayOnALab, Writer, values_in, wait_until
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(300)]
 STEPS: list[State] = [
     "preflight", "transactions", "fence", "drain", "groups", "positions", "switch", "move", "unfence", "verify",
 ]  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def lab(shared_labs: SharedLabs) -> BlockingLab:
-    return shared_labs.open(PLAN)
-
-
-@pytest.fixture
-def topic(lab: BlockingLab, fresh_name: str) -> Iterator[str]:
-    with replicated_topic(lab, fresh_name) as name:
-        yield name
 
 
 @pytest.fixture

@@ -211,6 +211,13 @@ async def scene(*, limits: LimitsSpec | None = None) -> AsyncIterator[Scene]:
         yield made
 
 
+@asynccontextmanager
+async def between_two() -> AsyncIterator[tuple[Scene, ScriptedBroker]]:
+    """Run a gateway before one scripted broker, node 1; return with it another cluster's, node 11."""
+    async with scripted_broker(11) as other, scene() as made:
+        yield made, other
+
+
 def free_base(offsets: Iterable[int] = range(5)) -> int:
     """Return a port from which on all these are free; below the range of outgoing connections."""
     for _ in range(200):

@@ -8,7 +8,7 @@ import trio.testing
 from appliance.exchange.route import Target
 from appliance.gateway.clientele import Clientele, ClientKind
 from tests.gateway import messages
-from tests.gateway.scene import Client, Scene, door_on, free_base, running, target_of
+from tests.gateway.scene import Client, Scene, between_two, door_on, free_base, running, target_of
 from tests.gateway.scripted_broker import ScriptedBroker, scripted_broker
 
 
@@ -23,12 +23,8 @@ async def link_to(here: Scene, broker: ScriptedBroker) -> Client:
 
 
 async def test_only_connections_to_the_old_cluster_are_closed():
-    async with (
-        scripted_broker() as primary,
-        scripted_broker(11) as standby,
-        running(primary, door_on(free_base())) as here,
-    ):
-        old = [await link_to(here, primary) for _ in range(3)]
+    async with between_two() as (here, standby):
+        old = [await link_to(here, here.broker) for _ in range(3)]
         here.publish(target=target_of(standby, "standby"))
         new = [await link_to(here, standby) for _ in range(2)]
         assert await here.gateway.move_clients("orders", pause=0) == 3
@@ -40,11 +36,7 @@ async def test_only_connections_to_the_old_cluster_are_closed():
 
 
 async def test_until_they_are_moved_clients_keep_their_cluster():
-    async with (
-        scripted_broker() as primary,
-        scripted_broker(11) as standby,
-        running(primary, door_on(free_base())) as here,
-    ):
+    async with between_two() as (here, standby):
         client, conversation = await here.link()
         here.publish(target=target_of(standby, "standby"))
         await client.send(messages.opaque(2))
@@ -84,11 +76,7 @@ async def test_a_clients_old_door_leads_to_the_new_cluster_after_the_switch():
 
 
 async def test_a_held_write_of_a_moved_client_never_reaches_the_old_cluster():
-    async with (
-        scripted_broker() as primary,
-        scripted_broker(11) as standby,
-        running(primary, door_on(free_base())) as here,
-    ):
+    async with between_two() as (here, standby):
         client, conversation = await here.link()
         here.publish(fenced=True)
         await client.send(messages.produce(2))
@@ -116,12 +104,7 @@ async def test_they_are_moved_though_the_new_cluster_does_not_answer():
 
 
 async def test_an_answer_that_is_due_before_a_held_write_is_waited_for_so_that_the_write_goes_on():
-    async with (
-        scripted_broker() as primary,
-        scripted_broker(11) as standby,
-        running(primary, door_on(free_base())) as here,
-        trio.open_nursery() as nursery,
-    ):
+    async with between_two() as (here, standby), trio.open_nursery() as nursery:
         client, conversation = await here.link()
         here.publish(fenced=True)
         await client.send(messages.opaque(2) + messages.produce(3))
@@ -136,11 +119,7 @@ async def test_an_answer_that_is_due_before_a_held_write_is_waited_for_so_that_t
 
 
 async def test_who_is_not_answered_in_time_is_moved_all_the_same():
-    async with (
-        scripted_broker() as primary,
-        scripted_broker(11) as standby,
-        running(primary, door_on(free_base())) as here,
-    ):
+    async with between_two() as (here, standby):
         client, conversation = await here.link()
         here.publish(fenced=True)
         await client.send(messages.opaque(2) + messages.produce(3))
@@ -151,11 +130,7 @@ async def test_who_is_not_answered_in_time_is_moved_all_the_same():
 
 
 async def test_no_write_reaches_a_cluster_that_serves_no_more_whatever_else_its_connection_carries():
-    async with (
-        scripted_broker() as primary,
-        scripted_broker(11) as standby,
-        running(primary, door_on(free_base())) as here,
-    ):
+    async with between_two() as (here, standby):
         client, conversation = await here.link()
         here.publish(target=target_of(standby, "standby"))
         await client.send(messages.opaque(2) + messages.produce(3))
@@ -163,16 +138,12 @@ async def test_no_write_reaches_a_cluster_that_serves_no_more_whatever_else_its_
         assert await conversation.is_quiet()
         here.publish(interceptors=())
         assert await conversation.is_quiet()
-        here.publish(target=target_of(primary))
+        here.publish(target=target_of(here.broker))
         assert (await conversation.expect_request()).correlation_id == 3, "it serves again"
 
 
 async def test_facts_say_who_is_connected_where():
-    async with (
-        scripted_broker() as primary,
-        scripted_broker(11) as standby,
-        running(primary, door_on(free_base())) as here,
-    ):
+    async with between_two() as (here, standby):
         await here.link()
         await here.link(1)
         here.publish(target=target_of(standby, "standby"))

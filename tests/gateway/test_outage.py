@@ -8,8 +8,7 @@ import trio
 from appliance.exchange.interceptor import Mode
 from tests.gateway import messages
 from tests.gateway.conftest import Log
-from tests.gateway.scene import Client, CountedOutage, door_on, free_base, running, scene, target_of
-from tests.gateway.scripted_broker import scripted_broker
+from tests.gateway.scene import Client, CountedOutage, between_two, scene, target_of
 
 MODES: tuple[Mode, ...] = get_args(Mode)
 
@@ -84,11 +83,7 @@ async def test_an_outage_of_another_cluster_touches_nobody(mode: Mode):
 
 
 async def test_a_switch_leads_new_clients_out_of_the_outage():
-    async with (
-        scripted_broker() as primary,
-        scripted_broker(11) as standby,
-        running(primary, door_on(free_base())) as here,
-    ):
+    async with between_two() as (here, standby):
         here.publish(outages={"primary": CountedOutage("blackhole")})
         stuck = await here.client()
         assert await feels(stuck) == "silence"
