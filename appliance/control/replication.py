@@ -203,11 +203,10 @@ class MirrorMakerGauge:
         end_now = await source.end_offsets(topics)  # after the target's: what is there has been here
         at_switch = await standing(self.way_back, (source, target), (ends.end, target_end), topics)
         self._forget_before(at_switch)
+        self._data_ends = {each: asked for each, asked in self._data_ends.items() if asked[0] == ends.end.get(each)}
         lags = []
         for each in _partitions(topics):
             span = Span(ends.start[each], ends.end[each], end_now[each])
-            if self._data_ends.get(each, (span.end,))[0] != span.end:
-                del self._data_ends[each]
             known = target_end[each], self._history.last(each), at_switch.get(each)
             lag, unknown = lag_by_sync(span, *known)
             if lag:

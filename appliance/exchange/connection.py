@@ -41,12 +41,17 @@ class Connection:
     @property
     def shared_answers(self) -> SharedAnswers | None:
         """The answers that this connection may give and take: not those of a cluster that it is not connected to."""
-        return self.others if self.route.target.name == self.knowledge.cluster else None
+        return None if self.astray else self.others
+
+    @property
+    def astray(self) -> bool:
+        """Whether the cluster at the other end is not the one that serves."""
+        return self.knowledge.cluster != self.route.target.name
 
     @property
     def kept_from_writing(self) -> bool:
         """Whether no write may go upstream now: writes are held, or the cluster at the other end serves no more."""
-        return self.route.fenced or self.knowledge.cluster != self.route.target.name
+        return self.route.fenced or self.astray
 
     def asked(self, question: Question) -> Asked:
         """Return what others may have asked as well."""

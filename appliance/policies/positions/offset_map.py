@@ -100,8 +100,7 @@ class OffsetMap:
 
         A visible offset that two segments have is the later one's: there a mirror began anew, and wrote the record a
         second time. One in a hole is the next segment's first; for who has just read the last record before, exactly
-        so. Below all segments there is nothing any more:
-        OUT_OF_RANGE.
+        so. Below all segments there is nothing any more: OUT_OF_RANGE.
         """
         if not self.segments:
             return Position(visible)
