@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import cycle
 
 import pytest
 from hypothesis import given
@@ -10,7 +12,9 @@ from hypothesis import strategies as st
 
 from appliance.control.offset_mapping import LEAP, Logs, joined_with_own, mirror_map
 from appliance.control.offset_syncs import OffsetSync, SyncHistory
+from appliance.exchange.message import NOBODY
 from appliance.policies.positions.offset_map import UNKNOWN, OffsetMap, Segment
+from appliance.policies.positions.read_through import ReadThrough
 from tests.control.world import MemoryCluster
 
 
@@ -91,8 +95,12 @@ class Mirror:
     target_end: int
     syncs: list[OffsetSync] = field(default_factory=list)
     truth: dict[int, int] = field(default_factory=dict)
+    copies: dict[int, list[int]] = field(default_factory=dict)
     _before: int = -1
     _last_sync: int = -1
+
+    def begin_anew(self) -> None:
+        self._last_sync = -1
 
     def copy(self, offset: int, *, lost: bool) -> None:
         behind = self.target_end - (self._last_sync + 1) >= self.lag
@@ -102,6 +110,7 @@ class Mirror:
                 self.syncs.append(OffsetSync(offset, self.target_end))
         self._before = offset
         self.truth[offset] = self.target_end
+        self.copies.setdefault(offset, []).append(self.target_end)
         self.target_end += 1
 
 
@@ -136,6 +145,79 @@ def test_whatever_gaps_there_are_and_syncs_get_lost_no_position_leads_behind_its
     assert shown == sorted(set(shown))
     assert its.to_visible(mirror.target_end) == source_end
     assert its.to_cluster(source_end).offset == mirror.target_end
+
+
+@dataclass
+class Reader:
+    """A consumer that begins at an offset of the source, as libraries are made: what is shown below its position is
+    left out, and it goes on behind the batch, some (`steadfast`) never further back than they are."""
+
+    its: OffsetMap
+    position: int
+    steadfast: bool
+    read: set[int] = field(default_factory=set)
+    _through: ReadThrough = field(default_factory=ReadThrough)
+
+    def fetch(self, batches: Sequence[range]) -> bool:
+        """Read one batch of the target's records; return whether there was one."""
+        found = self.its.to_cluster(self.position)
+        cluster = found.offset
+        if found.doubt == UNKNOWN:
+            through = self._through.position(NOBODY, ("t", 0), self.position)
+            assert through is not None, f"{self.position} was never shown"
+            cluster = through
+        batch = next((each for each in batches if cluster in each), None)
+        if batch is None:
+            return False
+        self.its = self.its.with_border_moved(batch[0], batch[-1])
+        difference = self.its.difference_at(batch[-1])
+        self._through.note(NOBODY, ("t", 0), batch[0], batch[-1], difference)
+        self.read |= {each for each in batch if each + difference >= self.position}
+        behind = batch[-1] + 1 + difference
+        self.position = max(self.position, behind) if self.steadfast else behind
+        return True
+
+
+@given(
+    lives=st.lists(st.tuples(st.lists(st.integers(1, 9), min_size=1, max_size=6), st.integers(0, 40)), min_size=1),
+    late=st.lists(st.integers(0, 8), min_size=1),
+    lag=st.integers(0, 20),
+    steadfast=st.booleans(),
+    data=st.data(),
+)
+def test_whoever_reads_through_what_a_mirror_copied_twice_skips_nothing(
+    lives: list[tuple[list[int], int]], late: list[int], lag: int, steadfast: bool, data: st.DataObject
+):
+    """Lives: the sizes of the batches, and how many records are copied again in the next one. Late: which record of a
+    life's first batch has the first sync that was written."""
+    mirror, offset = Mirror(lag, 0), 0
+    batches: list[range] = []
+    for (sizes, again), first_sync in zip(lives, cycle(late)):
+        for number, size in enumerate(sizes):
+            begun = mirror.target_end
+            for at in range(size):
+                is_late = number == 0 and at < min(first_sync, size - 1)
+                if number == 0 and not is_late and at <= first_sync:
+                    mirror.begin_anew()
+                mirror.copy(offset, lost=is_late)
+                offset += 1
+            batches.append(range(begun, mirror.target_end))
+        source_end = offset
+        offset = max(0, offset - again)
+    records = {cluster: each for each, copies in mirror.copies.items() for cluster in copies}
+    history = SyncHistory("standby")
+    for sync in mirror.syncs:
+        history.add(("t", 0), sync)
+    its = mirror_map(history.syncs["t", 0], Logs(0, source_end, 0, mirror.target_end))
+    known = [each for each in range(source_end) if its.to_cluster(each).doubt != UNKNOWN]
+    begun = data.draw(st.sampled_from(known or [source_end]))
+    reader = Reader(its, begun, steadfast)
+    for _ in range(3 * len(batches)):
+        if not reader.fetch(batches):
+            break
+    else:
+        pytest.fail("the reader does not come to the end")
+    assert {records[each] for each in reader.read} >= set(range(begun, source_end))
 
 
 def test_of_a_run_of_syncs_with_one_difference_the_ends_are_kept():

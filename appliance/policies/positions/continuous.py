@@ -9,9 +9,12 @@ compressed wrappers: they are refused.
 Which map applies is a matter of the cluster at the other end of the connection, not of the one that serves: after a
 switch, connections to the old side live on for a moment and must keep what they see.
 
-A batch that reaches over a border of segments gets the higher difference for all its records, and the map is changed
+A batch that reaches over a border of segments gets the difference of its last record for all, and the map is changed
 to say so (`OffsetMap.with_border_moved`), so that a commit from within the batch finds back. That change is kept in
 memory only: after a restart the batch is met again.
+
+A stretch of which nothing is known cannot be begun in its midst, but read through: who was shown some of it on this
+connection goes on behind that (`ReadThrough`).
 """
 
 from __future__ import annotations
@@ -35,6 +38,7 @@ from appliance.policies.positions.offset_fields import (
 )
 from appliance.policies.positions.offset_map import OUT_OF_RANGE, UNKNOWN, OffsetMap
 from appliance.policies.positions.offset_maps import Partition, PositionMaps
+from appliance.policies.positions.read_through import ReadThrough
 from appliance.policies.positions.record_batches import Batches
 from appliance.wire.apis import Api, kind_in_words, name_of, request_header_version, understood
 from appliance.wire.editing import int_at, string_at, writable
@@ -63,6 +67,7 @@ class Continuous:
             for cluster, its in maps.clusters.items()
         }
         self._unproven = unproven
+        self._read_through = ReadThrough()
 
     def wants_request(self, api_key: int, api_version: int) -> bool:
         if api_key in REQUESTS or api_key == Api.LIST_OFFSETS:
@@ -101,7 +106,7 @@ class Continuous:
                 partition = (topic or "", int_at(question.body, start, end))
                 its = maps.get(partition)
             elif its is not None and (offset := int_at(question.body, start, end)) >= 0:
-                asked, is_refused = self._asked(question.api_key, its, offset)
+                asked, is_refused = self._asked(question, partition, its, offset)
                 if is_refused:
                     refused.add(partition)
                 out = bytearray(question.body) if out is None else out
@@ -129,15 +134,16 @@ class Continuous:
     def passing(self, question: Question) -> Shown | None:
         """Return what changes the response to this request in place."""
         maps = self._maps.get(question.knowledge.cluster)
-        return Shown(question, maps) if maps else None
+        return Shown(question, maps, self._read_through) if maps else None
 
-    def _asked(self, api_key: int, its: OffsetMap, visible: int) -> tuple[int, bool]:
+    def _asked(self, question: Question, partition: Partition, its: OffsetMap, visible: int) -> tuple[int, bool]:
         """Return the cluster's offset for one in a request, and whether its use is to be refused in the answer."""
         position = its.to_cluster(visible)
-        if api_key == Api.FETCH:
-            if position.doubt == UNKNOWN:
-                return OUT_OF_RANGE, self._unproven == "refuse"
-            return position.offset, False
+        if question.api_key == Api.FETCH:
+            if position.doubt != UNKNOWN:
+                return position.offset, False
+            goes_on = self._read_through.position(question.peer, partition, visible)
+            return (OUT_OF_RANGE, self._unproven == "refuse") if goes_on is None else (goes_on, False)
         # To commit or delete up to somewhere: never ahead of what the client meant.
         return (its.segments[0].cluster if position.offset == OUT_OF_RANGE else position.offset), False
 
@@ -145,12 +151,13 @@ class Continuous:
 class Shown(InPlace):
     """One response on its way to the client."""
 
-    def __init__(self, question: Question, maps: ChangingMaps) -> None:
+    def __init__(self, question: Question, maps: ChangingMaps, read_through: ReadThrough) -> None:
         extra = _WITH_RECORDS.get(Api(question.api_key), "")
         walk, self._kinds = walk_and_kinds(question.api_key, question.api_version, "response", extra)
         self.fields = walk.wanted
         self._question = question
         self._maps = maps
+        self._read_through = read_through
         self._compact = request_header_version(question.api_key, question.api_version) == 2
         self._topic = ""
         self._partition: Partition = ("", -1)
@@ -204,7 +211,9 @@ class Shown(InPlace):
             raise Malformed(
                 f"{topic}/{partition}: {error}: its records cannot be shown at continuous offsets"
             ) from error
-        return its.difference_at(first)
+        difference = its.difference_at(last)
+        self._read_through.note(self._question.peer, self._partition, first, last, difference)
+        return difference
 
 
 def _asked_for_ends(question: Question) -> set[Partition]:

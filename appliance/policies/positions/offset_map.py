@@ -99,8 +99,9 @@ class OffsetMap:
         """Return the cluster's offset for one that a client has: never behind the record that it stood for.
 
         A visible offset that two segments have is the later one's: there a mirror began anew, and wrote the record a
-        second time. One in a hole is the next segment's first; for who has just read the last record before, exactly
-        so. Below all segments there is nothing any more: OUT_OF_RANGE.
+        second time. One in a hole is the next segment's first. For who has just read the last record before a segment,
+        its first record is the next one, whatever is known of those behind. Below all segments there is nothing any
+        more: OUT_OF_RANGE.
         """
         if not self.segments:
             return Position(visible)
@@ -110,7 +111,11 @@ class OffsetMap:
                 continue
             offset = visible - segment.difference
             if index + 1 == len(self.segments) or offset < self.segments[index + 1].cluster:
-                return Position(segment.cluster if segment.doubt == UNKNOWN else offset, segment.doubt)
+                if segment.doubt != UNKNOWN:
+                    return Position(offset, segment.doubt)
+                before = self.segments[index - 1] if index else segment
+                goes_on = offset == segment.cluster and before.difference == segment.difference
+                return Position(segment.cluster, before.doubt if goes_on else UNKNOWN)
             behind = self.segments[index + 1]
             return Position(behind.cluster, 0 if offset == behind.cluster else behind.doubt)
         if visible >= self._floor:
@@ -130,21 +135,25 @@ class OffsetMap:
 
     def with_border_moved(self, first: int, last: int) -> OffsetMap:
         """Return the map for a record batch that reaches over a border: its records cannot be told apart, so that all
-        get the difference of the last one, which is the highest.
+        get the difference of the last one, as long as none of them is known to have a higher one.
 
-        Raises ValueError where the difference falls within the batch: no one difference is right for it then.
+        A batch is of one life of a mirror, in which the difference does not fall. So where it falls from a stretch of
+        which nothing is known to a sync within the batch, the batch is of the life that the sync is of, as a whole.
+        Raises ValueError where it falls from a record whose difference is known: no one difference is right then.
         """
-        difference = self.difference_at(last)
+        before, difference = self._segment_at(first), self.difference_at(last)
         within = [each for each in self.segments if first < each.cluster <= last]
-        before = self.difference_at(first)
-        if any(each.difference < before for each in within) or any(each.difference > difference for each in within):
+        if any(one.difference > other.difference for one, other in pairwise([before, *within])):
+            border = within[0]
+            if before.doubt == UNKNOWN and before.difference > border.difference:
+                return self.with_border_moved(border.cluster, last)
             raise ValueError(f"the difference falls between the offsets {first} and {last} of one batch")
-        if difference == before:
+        if difference == before.difference:
             return self
         kept = [each for each in self.segments if not first <= each.cluster <= last]
         behind = self.segments[bisect_right(self._starts, last) - 1]
-        doubt = self._segment_at(first).doubt
-        moved = [Segment(first, first + difference, UNKNOWN if doubt == UNKNOWN else doubt + difference - before)]
+        doubt = UNKNOWN if before.doubt == UNKNOWN else before.doubt + difference - before.difference
+        moved = [Segment(first, first + difference, doubt)]
         if behind.cluster > first:
             moved.append(behind)
         return OffsetMap(tuple(sorted([*kept, *moved])), self.settled, self._floor)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from kio.schema.errors import ErrorCode
 
 from appliance.exchange.interceptor import Close, Replace
-from appliance.exchange.message import Answer, Question
+from appliance.exchange.message import Answer, Peer, Question
 from appliance.policies.positions.continuous import Continuous
 from appliance.policies.positions.offset_map import OUT_OF_RANGE, UNKNOWN, OffsetMap, Segment, shifted
 from appliance.policies.positions.offset_maps import PositionMaps
@@ -190,6 +190,23 @@ def test_a_fetch_at_an_unknown_place_is_out_of_range_for_the_broker(unproven: st
     assert isinstance(verdict, Replace)
     asked = decode(request_type(Api.FETCH, 12), verdict.body)
     assert {part.fetch_offset for topic in asked.topics for part in topic.partitions} == {OUT_OF_RANGE}
+
+
+def test_who_was_shown_the_unknown_on_this_connection_reads_on_and_nobody_else():
+    """Two batches from within the stretch, then the Fetch behind them: by who read them, and by another client."""
+    answer_kind, asking = Kind("Fetch", 12, "response"), Kind("Fetch", 12, "request")
+    entity = message(answer_kind, 1, records=((100, 119), (120, 129)))
+    its = question(asking)
+    interceptor = continuous(entity, its, DOUBTFUL)
+    interceptor.on_response(Answer(its, bytearray(encode(entity))))
+    request = message(asking, 1)
+    topic, index = next(iter(topics_in(entity)))
+    part = replace(request.topics[0].partitions[0], partition=index, fetch_offset=130)
+    request = replace(request, topics=(replace(request.topics[0], topic=topic, partitions=(part,)),))
+    for reader, expected in ((its.peer, 130), (Peer("elsewhere", 1), OUT_OF_RANGE)):
+        verdict = interceptor.on_request(replace(question(asking, encode(request)), peer=reader))
+        assert isinstance(verdict, Replace)
+        assert decode(asking.type, verdict.body).topics[0].partitions[0].fetch_offset == expected
 
 
 @pytest.mark.parametrize(

@@ -63,7 +63,8 @@ def test_of_a_record_that_was_copied_twice_the_second_copy_is_taken():
 def test_positions_in_a_stretch_of_which_nothing_is_known_are_marked_and_lead_to_its_beginning():
     its = OffsetMap((Segment(0, 0), Segment(11, 11, UNKNOWN), Segment(40, 30)))
     assert its.to_cluster(10) == Position(10)
-    assert its.to_cluster(20) == Position(11, UNKNOWN)
+    assert its.to_cluster(11) == Position(11)
+    assert its.to_cluster(12) == its.to_cluster(20) == Position(11, UNKNOWN)
     assert its.to_cluster(30) == Position(40)
     assert its.doubts == ((11, 40, UNKNOWN),)
 
@@ -111,7 +112,15 @@ def test_a_batch_within_a_segment_moves_nothing():
     assert HOLE.with_border_moved(50, 90) is HOLE
 
 
-def test_a_batch_in_which_the_difference_falls_is_refused():
+def test_a_batch_of_which_nothing_was_known_up_to_a_sync_is_of_that_syncs_life_as_a_whole():
+    its = OffsetMap((Segment(0, 0), Segment(90, 90, UNKNOWN), Segment(150, 90), Segment(155, 96)))
+    assert its.with_border_moved(140, 152) is its
+    assert its.difference_at(152) == -60
+    moved = its.with_border_moved(140, 160)
+    assert moved.segments == (Segment(0, 0), Segment(90, 90, UNKNOWN), Segment(150, 91, 1), Segment(155, 96))
+
+
+def test_a_batch_in_which_the_difference_falls_from_what_is_known_is_refused():
     with pytest.raises(ValueError, match="falls between the offsets 140 and 160"):
         AGAIN.with_border_moved(140, 160)
 
