@@ -121,10 +121,15 @@ def rewrite(
 
 
 def _resized(body: Buffer, places: list[Place], edits: list[Edit]) -> list[Edit]:
-    """Return the edits with one more where they stand in a tagged field: its head says how long it is."""
+    """Return the edits with one more where they stand in a tagged field: its head says how long it is.
+
+    Raises Malformed where they do not stand within what it says.
+    """
     for field, first, last in places:
         if field == _TAG_HEAD and edits:
-            tag, size, _ = tag_head(body, first, last)
+            tag, size, behind = tag_head(body, first, last)
+            if edits[0].start < behind or edits[-1].end > behind + size:
+                raise Malformed(f"expected node endpoints within the {size} bytes of their tagged field, found more")
             growth = sum(len(edit.content) - (edit.end - edit.start) for edit in edits)
             return [Edit(first, last, varint(tag) + varint(size + growth)), *edits]
     return edits

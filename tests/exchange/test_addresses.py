@@ -16,8 +16,9 @@ from appliance.exchange.addresses import CARRIERS, Rewritten, carries_addresses,
 from appliance.exchange.topology import Knowledge, Node
 from appliance.wire.apis import NAMES, Api, known_versions, understood
 from appliance.wire.codec import decode, encode, response_type
-from appliance.wire.editing import spliced
+from appliance.wire.editing import spliced, varint
 from appliance.wire.errors import Malformed
+from appliance.wire.walk import tag_head, walk_of
 from tests.exchange.shell import advertise
 from tests.wire.messages import APIS, UNKNOWN_TAGS, Written, generated, kinds_of, leaf_paths
 
@@ -130,6 +131,18 @@ def test_an_answer_that_breaks_off_or_is_broken_is_malformed_at_worst(api_key: i
         for _ in range(3):
             broken[random.randrange(len(broken))] = random.choice((0, 0x7F, 0x80, 0xFF, random.randrange(256)))
         assert_only_malformed(api_key, version, bytes(broken))
+
+
+@_each([kind for kind in CARRIED if kind[0] in (Api.PRODUCE, Api.FETCH)])
+def test_a_tagged_field_that_ends_before_what_it_holds_is_malformed(api_key: int, version: int):
+    body = encode(example(api_key, version, 0, full=True))
+    wanted = ("node_endpoints", "node_endpoints.port")
+    (_, first, behind), *ports = walk_of(api_key, version, "response", wanted).places(body, 0, len(body))
+    tag, _, _ = tag_head(body, first, behind)
+    for size in range(ports[-1].end - behind):
+        broken = body[:first] + varint(tag) + varint(size) + body[behind:]
+        with pytest.raises(Malformed, match=f"within the {size} bytes"):
+            rewritten(api_key, version, broken, Knowledge("primary"))
 
 
 def assert_only_malformed(api_key: int, version: int, body: bytes) -> None:
