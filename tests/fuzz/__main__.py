@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import secrets
 import sys
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,7 +15,6 @@ from rich.table import Table
 
 from tests.fuzz import campaign, sockets
 from tests.fuzz.findings import Findings
-from tests.fuzz.setups import setups
 
 OUT = Path("reports/out/fuzz")
 OVER_SOCKETS = 0.02
@@ -29,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     console = Console(width=None if sys.stdout.isatty() else 120)
     findings = Findings(options.out)
     if options.conversation is not None:
-        campaign.hold(options.seed, options.conversation, setups(), findings, Counter())
+        campaign.again(options.seed, options.conversation, findings)
     else:
         console.print(f"{options.frames:,} frames, seed {options.seed}", highlight=False)
         console.print(*_run(options.frames, options.seed, findings, console))

@@ -84,6 +84,14 @@ def run(frames: int, seed: int, findings: Findings, *, news: Callable[[Summary],
     return summary
 
 
+def again(seed: int, number: int, findings: Findings) -> None:
+    """Hold one conversation as it was held in its campaign: behind those that met the same faults before it."""
+    choices, before = setups(), Findings()
+    for each in range(number - number % _AFRESH, number):
+        hold(seed, each, choices, before, Counter())
+    hold(seed, number, choices, findings, Counter())
+
+
 def hold(seed: int, number: int, choices: tuple[Setup, ...], findings: Findings, endings: Counter[str]) -> int:
     """Hold one conversation and return its frames."""
     setup, random = setup_and_random(seed, number, choices)

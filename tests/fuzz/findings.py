@@ -33,9 +33,9 @@ def of_error(error: BaseException, where: str, said: bytes, answered: bytes) -> 
 
 
 class Findings:
-    """Kept by kind, and written to a folder as they come."""
+    """Kept by kind, and written to a folder, if there is one, as they come."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path | None = None) -> None:
         self.folder = folder
         self.kinds: dict[str, Finding] = {}
 
@@ -52,6 +52,8 @@ class Findings:
         if finding.what in self.kinds or self.full:
             return
         self.kinds[finding.what] = finding
+        if self.folder is None:
+            return
         self.folder.mkdir(parents=True, exist_ok=True)
         stem = self.folder / f"finding-{len(self.kinds)}"
         stem.with_suffix(".client.bin").write_bytes(finding.said)

@@ -89,10 +89,34 @@ def test_an_error_that_is_not_malformed_is_found_once_and_its_bytes_are_kept(fin
     for number in range(200):
         campaign.hold(SEED, number, stumbling(), findings, endings)
     assert 0 < len(findings) < endings["found"]
+    assert findings.folder is not None
     what = json.loads((findings.folder / "finding-1.json").read_text())
     assert what["what"].startswith("LookupError: stumbled over version")
     assert f"--seed {SEED} --conversation" in what["where"]
     assert (findings.folder / "finding-1.client.bin").stat().st_size > 14
+
+
+def test_a_conversation_held_again_goes_as_it_went_in_its_campaign(findings: Findings, monkeypatch: pytest.MonkeyPatch):
+    """Faults count what they strike, over many conversations; so what came before it belongs to it."""
+    take = Exchange.responses
+    answers: list[tuple[int, list[bytes]]] = []
+
+    def listening(self: Exchange, buffer: bytearray, start: int, end: int) -> Step:
+        step = take(self, buffer, start, end)
+        answers.append((step.end, [bytes(each) for each in step.pieces]))
+        return step
+
+    def told(number: int, choices: tuple[Setup, ...]) -> list[tuple[int, list[bytes]]]:
+        answers.clear()
+        campaign.hold(SEED, number, choices, findings, Counter())
+        return list(answers)
+
+    monkeypatch.setattr(Exchange, "responses", listening)
+    shared = setups()
+    in_campaign = [told(number, shared) for number in range(300)]
+    number = next(each for each, then in enumerate(in_campaign) if told(each, setups()) != then)
+    campaign.again(SEED, number, findings)
+    assert answers[-len(in_campaign[number]) :] == in_campaign[number]
 
 
 def changing_a_byte(take: Callable[[Exchange, bytearray, int, int], Step]) -> object:
