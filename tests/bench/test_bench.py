@@ -22,7 +22,7 @@ from confluent_kafka import KafkaError, KafkaException
 
 from appliance.lab import ClusterPlan, LabPlan, open_lab
 from tests.bench.bare_relay import relay
-from tests.bench.bars import bars
+from tests.bench.bars import Bar, bars
 from tests.bench.certificates import make_certificates
 from tests.bench.clients import Clients
 from tests.bench.figures import (
@@ -42,6 +42,7 @@ from tests.bench.figures import (
 )
 from tests.bench.load import Access, by_turns
 from tests.bench.measuring import Bench, Ways
+from tests.bench.missed import missed_bars
 from tests.bench.page import Machine, text
 from tests.bench.peers import kafka_proxy_arguments, kroxylicious_configuration, parse_peer
 from tests.bench.plans import Plan
@@ -141,6 +142,25 @@ def test_bars_judge_only_what_was_measured(results: Results):
         ("RSS after work on 200 connections", False),
     ]
     assert bars(Results()) == []
+
+
+def test_of_every_missed_bar_is_said_why_or_that_nobody_knows():
+    missed = missed_bars(
+        [
+            Bar("produce, of direct", Spread(0.8, 0.7, 0.9), 0.95, True),
+            Bar("consume, of direct", Spread(0.9, 0.8, 1.0), 0.8, True),
+            Bar("close", Spread(0.2, -0.3, 0.4), 0.0, False),
+            Bar("far", Spread(3.0, 2.0, 4.0), 0.0, False),
+        ]
+    )
+    assert [line.partition(":")[0] for line in missed.splitlines() if line.startswith("- ")] == [
+        "- **produce, of direct**",
+        "- **close**",
+        "- Not explained yet",
+    ]
+    assert "both sides of the bar" in missed
+    assert missed.rstrip().endswith("yet: far.")
+    assert missed_bars([]) == ""
 
 
 def with_peers(results: Results) -> Results:
