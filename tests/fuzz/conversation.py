@@ -37,6 +37,8 @@ class Conversation:
         self._setup = setup
         self._random = random
         self._exchange = Exchange(setup.route, Knowledge("primary"), _advertise)
+        for topic_id, name in setup.topics.items():
+            self._exchange.knowledge.learn_topic(topic_id, name)
         if random.random() < 0.9:
             self._exchange.knowledge.cluster_id = "cluster-of-the-fuzz"
         self._honest = random.random() < HONEST
@@ -56,7 +58,7 @@ class Conversation:
             self.ended = "refused"
         except Malformed as error:
             self.ended = "malformed"
-            if self._honest:
+            if self._honest and not self._setup.exacting:
                 raise Wrong(f"honest messages were called malformed: {error}") from error
         finally:
             self.frames += bisect_right(self._begins, self._taken)

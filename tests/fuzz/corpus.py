@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import ssl
 import struct
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache
 from random import Random
 from typing import Any
+from uuid import UUID
 
 from kio.schema.errors import ErrorCode
 
@@ -15,7 +17,9 @@ from appliance.exchange.addresses import CARRIERS
 from appliance.wire.apis import KEYS, Api, known_versions, response_header_version
 from appliance.wire.codec import request_type, response_type
 from appliance.wire.headers import request_frame
+from appliance.wire.layout import Direction
 from tests.exchange.test_addresses import real, with_nodes
+from tests.policies.positions.messages import OFFSETS, kinds, message, topics_in
 from tests.wire.messages import UNKNOWN_TAGS, Written, generated
 
 REAL_HOST = b".internal"
@@ -40,6 +44,7 @@ def requests_of(api_key: int, api_version: int) -> tuple[bytes, ...]:
         messages += [replace(messages[0], mechanism=each) for each in ("PLAIN", "SCRAM-SHA-256", "OAUTHBEARER")]
     elif hasattr(messages[0], "auth_bytes"):
         messages += [replace(messages[0], auth_bytes=token) for token in SASL_TOKENS]
+    messages += _with_offsets("request", api_key, api_version)
     bodies = _bodies(kind, messages)
     return tuple(request_frame(api_key, api_version, 0, "fuzz", body) for body in bodies)
 
@@ -54,8 +59,43 @@ def responses_to(api_key: int, api_version: int) -> tuple[bytes, ...]:
     messages = [_plausible(api_key, generated(kind, Random(n), full=n == 0)) for n in range(3)]
     if api_key == Api.FETCH and hasattr(messages[0], "node_endpoints"):
         messages.append(_with_records(messages[0], _LARGE))
+    messages += [_plausible(api_key, each) for each in _with_offsets("response", api_key, api_version)]
     tags = b"\0" if response_header_version(api_key, api_version) == 1 else b""
     return tuple(tags + body for body in _bodies(kind, messages))
+
+
+def _with_offsets(direction: Direction, api_key: int, api_version: int) -> list[Any]:
+    """Return messages with offsets that partitions could have, and record batches, of kinds that have any."""
+    if api_key not in OFFSETS[direction]:
+        return []
+    return [message(kind, 1) for kind in kinds(direction) if (kind.key, kind.version) == (api_key, api_version)]
+
+
+@cache
+def partitions() -> tuple[tuple[str, int], ...]:
+    """Return topics and partitions of all that carries offsets here."""
+    return tuple(sorted({(_name_of(topic), index) for topic, index in _places()}))
+
+
+@cache
+def topics() -> Mapping[bytes, str]:
+    """Return the names of topics that messages here know by id."""
+    return {topic.bytes: _name_of(topic) for topic, _ in sorted(_places(), key=str) if isinstance(topic, UUID)}
+
+
+def _name_of(topic: str | UUID) -> str:
+    return topic if isinstance(topic, str) else f"topic-{topic}"
+
+
+@cache
+def _places() -> frozenset[tuple[str | UUID, int]]:
+    found: set[tuple[str | UUID, int]] = set()
+    for direction in OFFSETS:
+        for kind in kinds(direction):
+            made = [generated(kind.type, Random(n), full=n == 0) for n in range(3)]
+            for each in (*made, message(kind, 1)):
+                found |= topics_in(each)
+    return frozenset(found)
 
 
 def _bodies(kind: Any, messages: list[Any]) -> list[bytes]:
