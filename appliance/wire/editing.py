@@ -6,7 +6,11 @@ import struct
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from appliance.wire.errors import Malformed
 from appliance.wire.walk import Buffer, compact_length, legacy_length
+
+_INT64 = struct.Struct(">q")
+_BEYOND = 1 << 63
 
 
 class Edit(NamedTuple):
@@ -43,6 +47,13 @@ def string_at(buffer: Buffer, start: int, end: int, *, compact: bool) -> str:
 def int_at(buffer: Buffer, start: int, end: int) -> int:
     """Return the signed integer in `buffer[start:end]`."""
     return int.from_bytes(buffer[start:end], "big", signed=True)
+
+
+def put_int64(buffer: bytearray | memoryview, at: int, value: int) -> None:
+    """Write a signed integer of eight bytes. Raises Malformed for one that needs more."""
+    if not -_BEYOND <= value < _BEYOND:
+        raise Malformed(f"expected a number of 64 bits, found {value}")
+    _INT64.pack_into(buffer, at, value)
 
 
 def varint(value: int) -> bytes:

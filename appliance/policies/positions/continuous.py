@@ -41,11 +41,10 @@ from appliance.policies.positions.offset_maps import Partition, PositionMaps
 from appliance.policies.positions.read_through import ReadThrough
 from appliance.policies.positions.record_batches import Batches
 from appliance.wire.apis import Api, kind_in_words, name_of, request_header_version, understood
-from appliance.wire.editing import int_at, string_at, writable
+from appliance.wire.editing import int_at, put_int64, string_at, writable
 from appliance.wire.errors import Malformed
 from appliance.wire.walk import compact_length, legacy_length, walk_of
 
-_OFFSET = struct.Struct(">q")
 _CODE = struct.Struct(">h")
 _MEMO = "continuous"
 _ASKED_FOR_ENDS = "continuous/ends"
@@ -110,7 +109,7 @@ class Continuous:
                 if is_refused:
                     refused.add(partition)
                 out = bytearray(question.body) if out is None else out
-                _OFFSET.pack_into(out, start, asked)
+                put_int64(out, start, asked)
         if refused:
             question.memo[_MEMO] = refused
         return Replace(bytes(out)) if out is not None else None
@@ -187,7 +186,7 @@ class Shown(InPlace):
             self._batches = Batches(self._difference) if self._map is not None else None
         elif self._map is not None and (offset := int_at(buffer, start, end)) >= 0:
             is_end = kind in self._ends or self._partition in self._asked_for_ends
-            _OFFSET.pack_into(buffer, start, (self._map.end_to_visible if is_end else self._map.to_visible)(offset))
+            put_int64(buffer, start, (self._map.end_to_visible if is_end else self._map.to_visible)(offset))
 
     def size(self, buffer: bytearray | memoryview, start: int, end: int) -> int:
         """Return how many bytes of records follow the length prefix `buffer[start:end]`."""

@@ -112,7 +112,7 @@ class OffsetMap:
             offset = visible - segment.difference
             if index + 1 == len(self.segments) or offset < self.segments[index + 1].cluster:
                 if segment.doubt != UNKNOWN:
-                    return Position(offset, segment.doubt)
+                    return Position(min(offset, OUT_OF_RANGE), segment.doubt)
                 before = self.segments[index - 1] if index else segment
                 goes_on = offset == segment.cluster and before.difference == segment.difference
                 return Position(segment.cluster, before.doubt if goes_on else UNKNOWN)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable
 
+from appliance.wire.editing import put_int64
 from appliance.wire.errors import Malformed
 
 _HEAD = struct.Struct(">qiibIhi")
@@ -17,7 +18,6 @@ _IN_FRONT = 12
 """Bytes that the length does not count."""
 _SHORTEST = 49
 """Bytes that it counts in a batch without records."""
-_BASE = struct.Struct(">q")
 _MAGIC_AT = 16
 """The same in all formats."""
 _FORMAT = 2
@@ -64,5 +64,5 @@ class Batches:
                 raise Malformed(f"expected a record batch, found a length of {length} and a last offset of {last}")
             difference = self._difference(base, base + last)
             if difference:
-                _BASE.pack_into(buffer, at, base + difference)
+                put_int64(buffer, at, base + difference)
             self._ahead = min(_IN_FRONT + length, stop - at)

@@ -306,6 +306,18 @@ def test_bytes_that_are_no_batch_are_malformed():
         shown(batch(0, 0)[:8] + b"\0\0\0\1" + batch(0, 0)[12:], shifted(BY))
 
 
+def test_offsets_beyond_64_bits_are_malformed():
+    far = shifted((1 << 62) + (1 << 61))
+    with pytest.raises(Malformed, match="expected a number of 64 bits"):
+        shown(batch((1 << 61) + 5, (1 << 61) + 9), far)
+    entity = message(Kind("ListOffsets", 7, "response"), 1)
+    part = replace(entity.topics[0].partitions[0], offset=1 << 62)
+    entity = replace(entity, topics=(replace(entity.topics[0], partitions=(part,)),))
+    its = question(Kind("ListOffsets", 7, "response"))
+    with pytest.raises(Malformed, match="expected a number of 64 bits"):
+        continuous(entity, its, far).on_response(Answer(its, bytearray(encode(entity))))
+
+
 # -- a response that streams
 
 

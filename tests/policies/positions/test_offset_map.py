@@ -41,6 +41,10 @@ def test_what_lies_below_the_log_is_out_of_range_as_it_is_to_a_broker():
     assert shifted(300).to_cluster(300) == Position(0)
 
 
+def test_what_lies_beyond_all_numbers_is_out_of_range():
+    assert shifted(-(1 << 40)).to_cluster((1 << 63) - 1) == Position(OUT_OF_RANGE)
+
+
 def test_a_position_in_a_hole_goes_on_behind_it():
     assert [HOLE.to_cluster(each).offset for each in (49, 50, 55, 59, 60, 61)] == [49, 50, 50, 50, 50, 51]
     assert [HOLE.to_visible(each) for each in (49, 50, 51)] == [49, 60, 61]
