@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import trio
 
 from appliance.gateway.snapshot import Snapshot
@@ -20,8 +22,12 @@ class SnapshotFeed:
         news, self._next = self._next, trio.Event()
         news.set()
 
+    async def until(self, holds: Callable[[], bool]) -> None:
+        """Return as soon as this holds; it is asked for each snapshot."""
+        while not holds():
+            await self._next.wait()
+
     async def wait_newer(self, version: int) -> Snapshot:
         """Return the current snapshot as soon as its version is above this one."""
-        while self.current.version <= version:
-            await self._next.wait()
+        await self.until(lambda: self.current.version > version)
         return self.current

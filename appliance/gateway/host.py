@@ -130,8 +130,7 @@ class Host:
     async def _wait_as_a_newcomer(self, session: Session) -> None:
         """Wait where the route says so; not so long that the client would give up."""
         with trio.move_on_after(_NEWCOMER_SECONDS):
-            while (route := self._route(session)) is not None and route.newcomers_wait:
-                await self._feed.wait_newer(self._feed.current.version)
+            await self._feed.until(lambda: (route := self._route(session)) is None or not route.newcomers_wait)
 
     async def _pump(self, session: Session, route: Route, knowledge: Knowledge) -> None:
         asked, conversation = session.door.spec.limits, session.conversation

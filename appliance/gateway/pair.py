@@ -263,8 +263,7 @@ class Pair:
 
     async def past_the_fence(self) -> None:
         """Wait until writes flow to the cluster at the other end."""
-        while self._kept_from_writing():
-            await self._feed.wait_newer(self._feed.current.version)
+        await self._feed.until(lambda: not self._kept_from_writing())
         self.at_the_fence = False
 
     def _kept_from_writing(self) -> bool:
@@ -273,8 +272,7 @@ class Pair:
 
     async def newcomers_served(self) -> None:
         """Wait until clients that connect are served."""
-        while self._route().newcomers_wait:
-            await self._feed.wait_newer(self._feed.current.version)
+        await self._feed.until(lambda: not self._route().newcomers_wait)
 
     async def _answer_sasl(self, question: Question) -> None:
         assert self._authenticate is not None

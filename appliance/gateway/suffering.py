@@ -31,8 +31,7 @@ async def suffer(session: Session, outage: Outage, feed: SnapshotFeed, still: Ca
 
 
 async def _until_over(feed: SnapshotFeed, still: Callable[[], bool], scope: trio.CancelScope) -> None:
-    while still():
-        await feed.wait_newer(feed.current.version)
+    await feed.until(lambda: not still())
     scope.cancel()
 
 
