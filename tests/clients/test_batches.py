@@ -135,11 +135,14 @@ def led(
     three_brokers.create_topic(fresh_name, 1, getattr(request, "param", {}))
     some_host, _, some_port = three_brokers.bootstrap[0].rpartition(":")
     question = simplest(request_type(Api.METADATA, 12), {"name": fresh_name, "topic_id": None})
-    body = ask(Place(some_host, int(some_port)), Api.METADATA, 12, encode(question))
-    assert body is not None
-    answer = decode(response_type(Api.METADATA, 12), body)
-    (topic,) = answer.topics
-    leader = topic.partitions[0].leader_id
+    partitions: Any = ()
+    while not partitions:  # the lab waits for leaders, but asks any one of the brokers; this one may not know yet
+        body = ask(Place(some_host, int(some_port)), Api.METADATA, 12, encode(question))
+        assert body is not None
+        answer = decode(response_type(Api.METADATA, 12), body)
+        (topic,) = answer.topics
+        partitions = topic.partitions
+    leader = partitions[0].leader_id
     (broker,) = (each for each in answer.brokers if each.node_id == leader)
     host, _, port = gateway.bootstrap.rpartition(":")
     names = {"topic": fresh_name, "topic_id": topic.topic_id}
