@@ -13,7 +13,7 @@ _SMALL = (
     "-XX:+UseSerialGC",
     "-XX:TieredStopAtLevel=1",  # start-up decides here, not peak speed
     "-Dorg.slf4j.simpleLogger.showDateTime=true",
-    "-Dorg.slf4j.simpleLogger.dateTimeFormat=yyyy-MM-dd'T'HH:mm:ss.SSSXXX",
+    "-Dorg.slf4j.simpleLogger.dateTimeFormat=yyyy-MM-dd'T'HH:mm:ss.SSSXXX",  # ISO 8601: XXX is the zone's offset
 )
 
 

@@ -196,10 +196,10 @@ def test_whoever_reads_through_what_a_mirror_copied_twice_skips_nothing(
         for number, size in enumerate(sizes):
             begun = mirror.target_end
             for at in range(size):
-                is_late = number == 0 and at < min(first_sync, size - 1)
-                if number == 0 and not is_late and at <= first_sync:
+                written = min(first_sync, size - 1) if number == 0 else -1
+                if at == written:
                     mirror.begin_anew()
-                mirror.copy(offset, lost=is_late)
+                mirror.copy(offset, lost=at < written)
                 offset += 1
             batches.append(range(begun, mirror.target_end))
         source_end = offset

@@ -13,7 +13,7 @@ from appliance.chaos.faults import arm
 from appliance.exchange.interceptor import Interceptor
 from appliance.exchange.route import Route, Target
 from appliance.policies.positions.offset_map import UNKNOWN, OffsetMap, Segment, shifted
-from appliance.policies.positions.offset_maps import PositionMaps, TopicId
+from appliance.policies.positions.offset_maps import NO_MAPS, PositionMaps, TopicId
 from appliance.policies.positions.positions import Positions
 from appliance.policies.standard import standard_interceptors
 from appliance.resources.fault import FaultSpec
@@ -74,11 +74,10 @@ def _switched(name: str, switches: int, standard: tuple[Interceptor, ...]) -> Se
         | {"positions": "earliest" if switches else "client"}
     )
     ticks = count(0.0, 0.01)
-    positions, maps = Positions(lambda: next(ticks)), _maps() if switches else PositionMaps()
-    before = positions.interceptors(spec, "primary", 0)
-    if switches:
-        before = positions.interceptors(spec, "primary", switches, maps)
-    route = Route("orders", TARGET, (*standard, *before, *positions.closest_to_the_cluster(spec, maps)))
+    positions, maps = Positions(lambda: next(ticks)), _maps() if switches else NO_MAPS
+    positions.interceptors(spec, "primary")  # as before any switchover
+    before_faults = positions.interceptors(spec, "primary", switches, maps)
+    route = Route("orders", TARGET, (*standard, *before_faults, *positions.closest_to_the_cluster(spec, maps)))
     return Setup(name, route, route, plain=False, topics=corpus.topics(), exacting=True)
 
 

@@ -73,9 +73,7 @@ class OffsetMap:
 
     def difference_at(self, cluster: int) -> int:
         """Return what is to be added to a cluster offset for clients; below the first segment its difference."""
-        if not self.segments:
-            return 0
-        return self.segments[max(bisect_right(self._starts, cluster) - 1, 0)].difference
+        return self._segment_at(cluster).difference
 
     def to_visible(self, cluster: int) -> int:
         """Return the offset that clients see for this one of the cluster's.
@@ -141,17 +139,17 @@ class OffsetMap:
         which nothing is known to a sync within the batch, the batch is of the life that the sync is of, as a whole.
         Raises ValueError where it falls from a record whose difference is known: no one difference is right then.
         """
-        before, difference = self._segment_at(first), self.difference_at(last)
+        before, behind = self._segment_at(first), self._segment_at(last)
         within = [each for each in self.segments if first < each.cluster <= last]
         if any(one.difference > other.difference for one, other in pairwise([before, *within])):
             border = within[0]
             if before.doubt == UNKNOWN and before.difference > border.difference:
                 return self.with_border_moved(border.cluster, last)
             raise ValueError(f"the difference falls between the offsets {first} and {last} of one batch")
+        difference = behind.difference
         if difference == before.difference:
             return self
         kept = [each for each in self.segments if not first <= each.cluster <= last]
-        behind = self.segments[bisect_right(self._starts, last) - 1]
         doubt = UNKNOWN if before.doubt == UNKNOWN else before.doubt + difference - before.difference
         moved = [Segment(first, first + difference, doubt)]
         if behind.cluster > first:

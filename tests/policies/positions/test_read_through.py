@@ -9,8 +9,8 @@ READER = Peer("reader", 1)
 ORDERS = ("orders", 0)
 
 
-def reading(*batches: tuple[int, int, int], most: int = 10) -> ReadThrough:
-    through = ReadThrough(most)
+def reading(*batches: tuple[int, int, int]) -> ReadThrough:
+    through = ReadThrough()
     for batch in batches:
         through.note(READER, ORDERS, *batch)
     return through
