@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, closing
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, closing, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -37,6 +37,8 @@ from appliance.identity.policy import why_invalid
 
 _LOOK_SECONDS = 1.0
 """Between two looks at who is idle or too slow."""
+_FIRST_LOOK_SECONDS = 2.0
+"""How long the first doors wait for the nodes of their clusters."""
 _RETRY_SECONDS = 2.0
 """Between two attempts to learn the nodes of a cluster that does not answer."""
 _NEW_SIDE_SECONDS = 5.0
@@ -94,6 +96,9 @@ class Gateway:
     async def serve(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Open all doors of the current snapshot and serve until cancelled, following later snapshots.
 
+        The nodes' doors open together with the bootstrap where the cluster answers at once: a worker whose doors to
+        the nodes came later would leave all who come meanwhile, for as long as they stay, to the others.
+
         Raises PortTaken and TlsUnusable for doors of the first snapshot; those of later ones are logged.
         """
         with closing(self._reactor):
@@ -108,10 +113,25 @@ class Gateway:
             for door in snapshot.doors:
                 if door.spec.tls is not None:
                     await self._certificates.of_listener(door.name, door.spec.tls)
+            await self._first_look(snapshot)
+            for door in snapshot.doors:
                 self._doors.open(door)
+            self._open_node_doors()
             nursery.start_soon(self._follow, snapshot, nursery)
             nursery.start_soon(self._watch_over_the_slow)
             task_status.started()
+
+    async def _first_look(self, snapshot: Snapshot) -> None:
+        """Ask each cluster once for its nodes, for a while; who does not answer is asked again while serving."""
+
+        async def look(target: Target) -> None:
+            with suppress(ClusterUnreachable):  # told when it is asked again
+                await self._discovery.knowledge(target)
+
+        with trio.move_on_after(_FIRST_LOOK_SECONDS):
+            async with trio.open_nursery() as nursery:
+                for target in {route.target for route in snapshot.routes.values()}:
+                    nursery.start_soon(look, target)
 
     async def _follow(self, snapshot: Snapshot, nursery: trio.Nursery) -> None:
         learning: set[Target] = set()

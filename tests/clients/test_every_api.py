@@ -32,7 +32,8 @@ VOLATILE = frozenset(
 )
 """Fields that differ from one question to the next, whoever is asked."""
 SIZES = frozenset({"usable_bytes", "total_bytes", "size", "end_offset", "log_end_offset", "high_watermark"})
-CLOCKS = frozenset({"last_fetch_timestamp", "last_caught_up_timestamp", "last_timestamp"})
+CLOCKS = frozenset({"last_fetch_timestamp", "last_caught_up_timestamp", "last_timestamp", "finalized_features_epoch"})
+"""The last one is an offset in the log of the controllers, who write to it twice a second also when nothing happens."""
 
 REFUSED_HERE: Mapping[int, int] = {Api.SASL_HANDSHAKE: 1}
 """API -> the oldest version that passes, where the gateway answers older ones itself (see test_bare_sasl)."""

@@ -36,7 +36,7 @@ async def is_served(base: int, broker: ScriptedBroker) -> bool:
         return False
 
 
-async def test_it_serves_once_it_has_an_edition_and_ends_with_its_link():
+async def test_it_serves_once_it_has_an_edition_with_its_doors_to_the_nodes_and_ends_with_its_link():
     here, there = link_pair()
     base = free_base()
     statuses = []
@@ -51,7 +51,8 @@ async def test_it_serves_once_it_has_an_edition_and_ends_with_its_link():
             await here.send(encoded(Adopt(edition=edition_of(5, broker, base))))
             report = await next_word(here)
             assert isinstance(report, Report)
-            assert (report.edition, report.facts.doors) == (5, (("127.0.0.1", base),))
+            bootstrap, node = ("127.0.0.1", base), ("127.0.0.1", base + 2)  # the scripted broker is node 1
+            assert (report.edition, report.facts.doors) == (5, (bootstrap, node))
             assert await is_served(base, broker)
             here.close()
     assert statuses == [0]

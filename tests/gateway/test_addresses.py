@@ -97,14 +97,15 @@ async def test_a_node_whose_port_another_node_has_is_told_in_one_line(log: Log):
 async def test_a_node_whose_port_a_stranger_has_is_told_in_one_line_and_opened_later(log: Log):
     base = free_base((0, 1, 2))
     (stranger,) = await trio.open_tcp_listeners(base + 2, host="127.0.0.1")
-    async with stranger, scripted_broker(0) as broker, running(broker, door_on(base)) as here:
+    async with stranger, scripted_broker(0) as broker:
         broker.nodes[1] = broker.address
-        for _ in range(3):
+        async with running(broker, door_on(base)) as here:
+            for _ in range(3):
+                await here.link()
+            assert log.only_line == f"listener plain: cannot open 127.0.0.1:{base + 2}: already in use"
+            await stranger.aclose()
             await here.link()
-        assert log.only_line == f"listener plain: cannot open 127.0.0.1:{base + 2}: already in use"
-        await stranger.aclose()
-        await here.link()
-        await here.link(1)
+            await here.link(1)
 
 
 async def test_a_taken_bootstrap_port_stops_the_start_and_is_named():
