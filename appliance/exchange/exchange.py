@@ -19,7 +19,8 @@ from appliance.exchange.message import Question
 from appliance.exchange.requests import Requests
 from appliance.exchange.responses import Responses
 from appliance.exchange.step import Step
-from appliance.wire.apis import kind_in_words
+from appliance.exchange.unread import unread
+from appliance.wire.apis import Api, kind_in_words
 from appliance.wire.errors import Malformed
 from appliance.wire.headers import request_frame
 from appliance.wire.walk import Buffer
@@ -81,6 +82,15 @@ class Exchange(Connection):
     def when_told(self, look_again: Callable[[], None]) -> None:
         """Call it once, when the request that waits for somebody else's answer (`Then.OTHERS`) is worth another try."""
         self._requests.when_told(look_again)
+
+    def unread(self) -> list[bytes]:
+        """Let every Fetch under way find nothing, where the client waits for nothing else; return the answers."""
+        owed = self.ledger.entries()
+        if self._responses.within_frame or any(each.api_key != Api.FETCH for each in owed):
+            return []
+        for each in owed:
+            each.local = unread(each)
+        return self.local_answers()
 
     def local_answers(self) -> list[bytes]:
         """Return the gateway's own answers that may go to the client now."""

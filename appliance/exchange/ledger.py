@@ -8,7 +8,7 @@ request that is never answered (Produce with acks=0) does not enter.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -66,6 +66,10 @@ class Ledger:
         self._entries.append(entry)
         if entry.local is None and is_known_write(entry.api_key):
             self.writes += 1
+
+    def entries(self) -> Sequence[Entry]:
+        """Return the requests whose responses are due, in order."""
+        return tuple(self._entries)
 
     def head(self) -> Entry | None:
         """Return the request whose response is due next."""

@@ -302,6 +302,18 @@ class Pair:
         idle = client.pump.idle and not self.at_the_fence and exchange.between_requests
         return idle and not len(exchange.ledger) and not client.outlet.blocked
 
+    def part(self) -> None:
+        """End it; a client that waits for nothing but Fetch is told that there is nothing new."""
+        client = self._client
+        if client.pump.idle and self.exchange.between_requests and not client.outlet.blocked:
+            self._guarded(self._find_nothing)
+        self._end()
+
+    def _find_nothing(self) -> None:
+        answers = self.exchange.unread()
+        if answers:
+            self._client.outlet.send(answers, _nothing)
+
     def hand_over(self, channel: Channel, knowledge: Knowledge, serve: Callable[[], Awaitable[None]]) -> None:
         """Give the broker's place to who is at the other end of this channel, and run `serve` as long as the pair.
 

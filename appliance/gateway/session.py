@@ -97,6 +97,8 @@ class Session:
         """Stop its pumps; what becomes of the client's connection depends on why."""
         if self.ending is None:
             self.ending = ending
+        if ending == "moved" and self.pair is not None:
+            self.pair.part()
         self.scope.cancel()
 
     def described(self) -> str:

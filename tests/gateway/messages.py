@@ -116,6 +116,11 @@ def produce(
     return request(PRODUCE, PRODUCE_VERSION, correlation_id, bytes_of(body), client_id)
 
 
+def fetch(correlation_id: int) -> bytes:
+    """Return a Fetch request; what it asks for, the gateway does not care."""
+    return request(FETCH, FETCH_VERSION, correlation_id, bytes(50))
+
+
 def hello(correlation_id: int) -> bytes:
     """Return an ApiVersions request (version 3) of a client that says what software it is."""
     body = versions_request.ApiVersionsRequest(client_software_name="tester", client_software_version="1.0")
@@ -253,3 +258,10 @@ def endpoints_in_fetch(body: bytes) -> dict[int, tuple[str, int]]:
     """Return the node endpoints in the body of a Fetch response."""
     answer, _ = entity_reader(fetch_v17.FetchResponse)(body, 0)
     return {each.node_id: (each.host, each.port) for each in answer.node_endpoints}
+
+
+def topics_in_fetch(body: bytes) -> int:
+    """Return how many topics the body of a Fetch response says something of."""
+    answer, _ = entity_reader(fetch_v17.FetchResponse)(body, 0)
+    assert answer.error_code is ErrorCode.none
+    return len(answer.responses)

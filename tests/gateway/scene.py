@@ -44,9 +44,9 @@ class Client:
 
     async def receive_frame(self) -> bytes:
         """Return the next response, whole."""
-        assert await self._hold(4), "the gateway closed where an answer was due"
+        assert await self.hold(4), "the gateway closed where an answer was due"
         size = 4 + int.from_bytes(self._held[:4], "big")
-        assert await self._hold(size), "the gateway closed within an answer"
+        assert await self.hold(size), "the gateway closed within an answer"
         frame = bytes(self._held[:size])
         del self._held[:size]
         return frame
@@ -67,7 +67,8 @@ class Client:
         await trio.testing.wait_all_tasks_blocked(0.02)
         return not self._held and not select.select([self.stream.socket], [], [], 0)[0]
 
-    async def _hold(self, size: int) -> bool:
+    async def hold(self, size: int) -> bool:
+        """Receive until so many bytes are there; return whether they came."""
         while len(self._held) < size:
             some = await self.stream.receive_some()
             if not some:

@@ -73,7 +73,7 @@ async def test_a_node_that_is_first_named_in_a_leader_change_has_its_door_too(an
             await conversation.answer(await conversation.expect_request(), messages.produce_answer(moved))
             learned = messages.endpoints_in_produce((await client.receive())[1])
         else:
-            await client.send(messages.request(messages.FETCH, messages.FETCH_VERSION, 2, bytes(50)))
+            await client.send(messages.fetch(2))
             await conversation.answer(await conversation.expect_request(), messages.fetch_answer(b"", moved))
             learned = messages.endpoints_in_fetch((await client.receive())[1])
         assert learned == {2: ("127.0.0.1", port)}

@@ -158,3 +158,41 @@ async def test_facts_say_who_is_connected_where():
         assert facts.clients == {ClientKind("orders", "", ""): Clientele(3)}, "they have not said what they are"
         assert facts.failures == {}
         assert facts.snapshot_version == 2
+
+
+async def test_who_waits_for_records_alone_is_told_that_there_are_none_before_being_moved():
+    async with between_two() as (here, standby):
+        client, conversation = await here.link()
+        for correlation_id in (2, 3):
+            await client.send(messages.fetch(correlation_id))
+            await conversation.expect_request()
+        here.publish(target=target_of(standby, "standby"))
+        await here.gateway.move_clients("orders", pause=0)
+        for correlation_id in (2, 3):
+            answered, body = await client.receive()
+            assert (answered, messages.topics_in_fetch(body)) == (correlation_id, 0)
+        assert await client.rest() == b""
+
+
+async def test_who_waits_for_something_else_as_well_is_not_given_answers_out_of_turn():
+    async with between_two() as (here, standby):
+        client, conversation = await here.link()
+        await client.send(messages.fetch(2) + messages.opaque(3))
+        for _ in range(2):
+            await conversation.expect_request()
+        here.publish(target=target_of(standby, "standby"))
+        await here.gateway.move_clients("orders", pause=0)
+        assert await client.rest() == b""
+
+
+async def test_records_that_are_on_their_way_when_their_client_is_moved_are_cut_off_not_mixed_with_an_answer():
+    async with between_two() as (here, standby):
+        client, conversation = await here.link()
+        await client.send(messages.fetch(2))
+        frame = messages.response(2, messages.fetch_answer(b"r" * 100_000))
+        await conversation.expect_request()
+        await conversation.stream.send_all(frame[:90_000])
+        await client.hold(80_000)
+        here.publish(target=target_of(standby, "standby"))
+        await here.gateway.move_clients("orders", pause=0)
+        assert frame.startswith(await client.rest())

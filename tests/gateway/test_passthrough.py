@@ -30,7 +30,7 @@ QUESTIONS = (
     messages.produce(4, b"no answer is due", acks=0),
     messages.opaque(5),
     messages.request(UNKNOWN_API, 0, 6, b"from the future"),
-    messages.request(messages.FETCH, messages.FETCH_VERSION, 7, bytes(50)),
+    messages.fetch(7),
 )
 
 
@@ -196,7 +196,7 @@ async def test_records_of_a_large_fetch_arrive_as_they_are_and_no_address_behind
     records = random.Random(5).randbytes(3 * MEGABYTE)
     async with scene() as here:
         client, conversation = await here.link()
-        await client.send(messages.request(messages.FETCH, messages.FETCH_VERSION, 2, bytes(50)))
+        await client.send(messages.fetch(2))
         body = messages.fetch_answer(records, NODE_2)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(conversation.answer, await conversation.expect_request(), body)
