@@ -100,7 +100,8 @@ held against what the brokers say, asked around the gateway with another library
     .venv/bin/python -m tests.matrix --only franz-go --direct       # around the gateway: whose fault is it?
 
 Needed for all rows: a JDK, Go, kcat, and Node.js with npm, a C++ compiler and the headers of libcurl, libsasl2 and
-libzstd. Every library is locked (`requirements.lock`, and the lock files beside the programs) and installed once into
+libzstd (on Debian: default-jdk, golang, kcat, nodejs, npm, g++, libcurl4-openssl-dev, libsasl2-dev, libzstd-dev). Every
+library is locked (`requirements.lock`, and the lock files beside the programs) and installed once into
 the user's cache.
 """
 
