@@ -10,7 +10,7 @@ from tests.bench.bare_client import Address, ask, frame_of, hello, leaders, prod
 async def strike(bootstrap: str, topic: str, count: int, seconds: float, size: int, records: int) -> int:
     """Produce for so many seconds on each of `count` connections; return how many requests were answered.
 
-    Each request is one batch, acks=all, sent when the one before it is answered. Raises OSError.
+    Each request is one batch, acks=all, sent when the one before it is answered. Raises OSError in groups.
     """
     places = await leaders(bootstrap, topic)
     frames = {partition: frame_of(produce(topic, partition, records=records, size=size)) for partition, _ in places}
@@ -27,7 +27,7 @@ async def strike(bootstrap: str, topic: str, count: int, seconds: float, size: i
                 await receive(stream)
                 answered += 1
 
-    async with trio.open_nursery(strict_exception_groups=False) as nursery:
+    async with trio.open_nursery() as nursery:
         for number in range(count):
             connected = trio.Event()
             nursery.start_soon(work, *places[number % len(places)], connected)

@@ -313,6 +313,11 @@ def _reason(problem: KafkaException | OSError) -> str:
     return str(problem.args[0] if isinstance(problem, KafkaException) else problem)
 
 
+def _first(problems: ExceptionGroup[KafkaException | OSError]) -> KafkaException | OSError:
+    found = problems.exceptions[0]
+    return _first(found) if isinstance(found, ExceptionGroup) else found
+
+
 def answer(result: str, what: dict[str, Any]) -> None:
     """Write the answer so that it is seen whole."""
     part = Path(result + ".part")
@@ -335,5 +340,5 @@ if __name__ == "__main__":
     job = json.loads(sys.argv[1])
     try:
         answer(sys.argv[2], _WORKS[job.pop("do")](**job))
-    except (KafkaException, OSError) as problem:
-        answer(sys.argv[2], {"error": _reason(problem)})
+    except* (KafkaException, OSError) as problems:
+        answer(sys.argv[2], {"error": _reason(_first(problems))})

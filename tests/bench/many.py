@@ -22,11 +22,11 @@ _AT_ONCE = 50
 async def hold(bootstrap: str, topic: str, count: int, ready: Callable[[], None]) -> None:
     """Open `count` connections, spread over the partitions' leaders, and keep them; calls `ready` when all have worked.
 
-    Each does ApiVersions, Metadata and some Produce (acks=all), all at once. Raises OSError.
+    Each does ApiVersions, Metadata and some Produce (acks=all), all at once. Raises OSError in groups.
     """
     places = await leaders(bootstrap, topic)
     streams: list[trio.SocketStream] = []
-    async with trio.open_nursery(strict_exception_groups=False) as nursery:
+    async with trio.open_nursery() as nursery:
         for number in range(count):
             nursery.start_soon(_work, streams, topic, *places[number % len(places)])
     ready()
@@ -62,10 +62,10 @@ class Crowding:
         self._streams: list[tuple[trio.SocketStream, int]] = []
 
     async def run(self, seconds: float) -> dict[str, Any]:
-        """Measure both states, each for so many seconds. Raises OSError."""
+        """Measure both states, each for so many seconds. Raises OSError in groups."""
         places = await leaders(self._bootstrap, self._topic)
         slots = trio.CapacityLimiter(_AT_ONCE)
-        async with trio.open_nursery(strict_exception_groups=False) as nursery:
+        async with trio.open_nursery() as nursery:
             for number in range(self._count):
                 nursery.start_soon(self._come, slots, *places[number % len(places)])
         idle = self._watch()
@@ -75,7 +75,7 @@ class Crowding:
         frames = {
             partition: frame_of(produce(self._topic, partition, records=1, size=self._size)) for partition, _ in places
         }
-        async with trio.open_nursery(strict_exception_groups=False) as nursery:
+        async with trio.open_nursery() as nursery:
             end = trio.current_time() + seconds + 1
             for number, (stream, partition) in enumerate(self._streams):
                 nursery.start_soon(self._tick, stream, frames[partition], number / self._count, end)

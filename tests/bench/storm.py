@@ -16,7 +16,7 @@ _SMALLEST_PARTITION = 20
 async def reconnect(bootstrap: str, topic: str, partitions: int, count: int) -> list[float]:
     """Connect `count` clients, close all connections, and let all come back at the same moment.
 
-    Returns for each the seconds from that moment until it had the Metadata of all partitions. Raises OSError.
+    Returns for each the seconds from that moment until it had the Metadata of all partitions. Raises OSError in groups.
     """
     addresses = sorted({address for _, address in await leaders(bootstrap, topic)})
     slots = trio.CapacityLimiter(_AT_ONCE)
@@ -28,7 +28,7 @@ async def reconnect(bootstrap: str, topic: str, partitions: int, count: int) -> 
             streams.append(stream)
             await ask(stream, hello())
 
-    async with trio.open_nursery(strict_exception_groups=False) as nursery:
+    async with trio.open_nursery() as nursery:
         for number in range(count):
             nursery.start_soon(come, addresses[number % len(addresses)])
     for stream in streams:
@@ -48,7 +48,7 @@ async def reconnect(bootstrap: str, topic: str, partitions: int, count: int) -> 
                 raise OSError(f"expected Metadata of {partitions} partitions, found an answer of {size} bytes")
             seconds.append(trio.current_time() - begin)
 
-    async with trio.open_nursery(strict_exception_groups=False) as nursery:
+    async with trio.open_nursery() as nursery:
         for number in range(count):
             nursery.start_soon(come_back, addresses[number % len(addresses)])
     return seconds
