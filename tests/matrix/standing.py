@@ -13,7 +13,7 @@ it), and every error that an application would see; values are unique (`NAME-N`)
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from enum import StrEnum
@@ -171,22 +171,22 @@ async def standing_clients(
                 stage.running(plan.task(access.by(plan.driver.mechanism), pace))
             )
         yield Standing(running, watch)
-        await _leave(running.values())
+        await _leave(running)
         nursery.cancel_scope.cancel()
 
 
-async def _leave(clients: Iterable[Running]) -> None:
+async def _leave(clients: Mapping[Plan, Running]) -> None:
     """Ask clients to leave, all at once."""
     failed: list[str] = []
 
-    async def stop(client: Running) -> None:
+    async def stop(plan: Plan, client: Running) -> None:
         try:
             await client.stop()
         except CheckFailedError as error:
-            failed.append(str(error))
+            failed.append(f"{plan.name}: {error}")
 
     async with trio.open_nursery() as nursery:
-        for client in clients:
-            nursery.start_soon(stop, client)
+        for plan, client in clients.items():
+            nursery.start_soon(stop, plan, client)
     if failed:
         raise CheckFailedError("; ".join(failed))
