@@ -14,15 +14,15 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from appliance.exchange.connection import Connection
+from appliance.exchange.empty_fetch import empty_fetch
 from appliance.exchange.ledger import Entry
 from appliance.exchange.message import Question
 from appliance.exchange.requests import Requests
 from appliance.exchange.responses import Responses
 from appliance.exchange.step import Step
-from appliance.exchange.unread import unread
 from appliance.wire.apis import Api, kind_in_words
 from appliance.wire.errors import Malformed
-from appliance.wire.headers import request_frame
+from appliance.wire.headers import request_frame, response_frame
 from appliance.wire.walk import Buffer
 
 OWN = -2
@@ -83,13 +83,20 @@ class Exchange(Connection):
         """Call it once, when the request that waits for somebody else's answer (`Then.OTHERS`) is worth another try."""
         self._requests.when_told(look_again)
 
-    def unread(self) -> list[bytes]:
-        """Let every Fetch under way find nothing, where the client waits for nothing else; return the answers."""
+    def find_nothing(self) -> list[bytes]:
+        """Let every Fetch under way find nothing, where the client waits for nothing else; return the answers.
+
+        They are the last on a connection to a cluster that serves no more. Without records nothing is skipped, and
+        without an error the client asks again, finds its connection closed, and comes back by the same address to a
+        node that knows better. A connection that breaks under a Fetch makes kafkajs forget the broker and ask for
+        Metadata in the midst of the next one, for a broker that then has no partitions: it sleeps for
+        `maxWaitTimeInMs`, 5 s by default, and does not speak to its group meanwhile.
+        """
         owed = self.ledger.entries()
         if self._responses.within_frame or any(each.api_key != Api.FETCH for each in owed):
             return []
         for each in owed:
-            each.local = unread(each)
+            each.local = response_frame(Api.FETCH, each.api_version, each.correlation_id, empty_fetch(each.api_version))
         return self.local_answers()
 
     def local_answers(self) -> list[bytes]:

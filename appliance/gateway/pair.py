@@ -310,7 +310,7 @@ class Pair:
         self._end()
 
     def _find_nothing(self) -> None:
-        answers = self.exchange.unread()
+        answers = self.exchange.find_nothing()
         if answers:
             self._client.outlet.send(answers, _nothing)
 

@@ -101,8 +101,8 @@ held against what the brokers say, asked around the gateway with another library
 
 Needed for all rows: a JDK, Go, kcat, and Node.js with npm, a C++ compiler and the headers of libcurl, libsasl2 and
 libzstd (on Debian: default-jdk, golang, kcat, nodejs, npm, g++, libcurl4-openssl-dev, libsasl2-dev, libzstd-dev). Every
-library is locked (`requirements.lock`, and the lock files beside the programs) and installed once into
-the user's cache.
+library is locked (`requirements.lock`, and the lock files beside the programs) and installed once into the user's
+cache.
 """
 
 

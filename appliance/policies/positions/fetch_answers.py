@@ -7,6 +7,7 @@ from typing import Any
 
 from kio.schema.errors import ErrorCode
 
+from appliance.exchange.empty_fetch import empty_fetch
 from appliance.exchange.message import Question
 from appliance.wire.apis import Api
 from appliance.wire.codec import decode, element_type, encode, request_type, response_type
@@ -23,7 +24,7 @@ def max_wait_of(question: Question) -> float:
     return int_at(question.body, place.start, place.end) / 1000
 
 
-def unread(question: Question, error: ErrorCode = ErrorCode.none) -> bytes:
+def no_records(question: Question, error: ErrorCode = ErrorCode.none) -> bytes:
     """Return the answer that there are no records.
 
     Within a fetch session (KIP-227) partitions that have nothing new are not named, so that an answer without any
@@ -32,14 +33,14 @@ def unread(question: Question, error: ErrorCode = ErrorCode.none) -> bytes:
     """
     kind = response_type(Api.FETCH, question.api_version)
     request = decode(request_type(Api.FETCH, question.api_version), bytes(question.body))
-    values: dict[str, Any] = {"responses": ()}
+    if question.api_version >= _FIRST_SESSIONS and request.session_id and request.session_epoch > 0:
+        session_error = ErrorCode.none if error is ErrorCode.none else ErrorCode.fetch_session_id_not_found
+        return empty_fetch(question.api_version, request.session_id, session_error)
+    values: dict[str, Any] = {}
     if "throttle_time" in kind.__dataclass_fields__:
         values["throttle_time"] = timedelta()
     if question.api_version >= _FIRST_SESSIONS:
         values |= {"error_code": ErrorCode.none, "session_id": 0}
-        if request.session_id and request.session_epoch > 0:
-            session_error = ErrorCode.none if error is ErrorCode.none else ErrorCode.fetch_session_id_not_found
-            return encode(kind(**{**values, "session_id": request.session_id, "error_code": session_error}))
     topic_kind = element_type(kind, "responses")
     partition_kind = element_type(topic_kind, "partitions")
     name = "topic_id" if "topic_id" in topic_kind.__dataclass_fields__ else "topic"

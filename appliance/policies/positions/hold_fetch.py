@@ -23,7 +23,7 @@ from kio.schema.errors import ErrorCode
 
 from appliance.exchange.interceptor import AskAgain, Reply, RequestVerdict, ResponseVerdict
 from appliance.exchange.message import Answer, Question
-from appliance.policies.positions.fetch_answers import max_wait_of, unread
+from appliance.policies.positions.fetch_answers import max_wait_of, no_records
 from appliance.policies.positions.members import Instance, Members, instance_of
 from appliance.wire.apis import Api, understood
 
@@ -103,7 +103,7 @@ class HoldFetch:
         assert isinstance(asked, float)
         waited, longest = now - asked, min(max(max_wait_of(question), _SHORTEST_WAIT), _LONGEST_WAIT)
         if waited >= longest:
-            return Reply(unread(question))
+            return Reply(no_records(question))
         return AskAgain(min(max(waited, _FIRST_LOOK), _LONGEST_LOOK, longest - waited))
 
     def on_response(self, answer: Answer) -> ResponseVerdict:  # noqa: ARG002 - none is wanted
@@ -116,4 +116,4 @@ class HoldFetch:
             self._holding.since.pop(instance, None)
             return None
         self._holding.since[instance] = now
-        return Reply(unread(question, ErrorCode.not_leader_or_follower))
+        return Reply(no_records(question, ErrorCode.not_leader_or_follower))
