@@ -1,9 +1,15 @@
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
+import trio
 from pydantic import TypeAdapter
 
 from appliance.drills.ledger import Delivery, Outcome, Write
+from appliance.drills.phases import BASELINE_STRETCHES, baseline
 from appliance.drills.scenario import SteadyState
 from appliance.drills.scenario.traffic import Client
+from appliance.drills.stage import InconclusiveError
 from appliance.drills.steady_state import Finding, Stretch, probe
 from appliance.drills.traffic.logbook import Logbook
 
@@ -87,3 +93,53 @@ def test_deliveries_count_for_consumers():
 )
 def test_no_samples_are_no_pass(check, running):
     assert not probe(check, Stretch(_book(), 5.0, 10.0), running).ok
+
+
+def _stage(book: Logbook, said: list[str], checked: list[tuple[str, bool]]) -> Any:
+    """As much of a stage as the baseline needs: a scenario that wants 9/s of shop, watched for 5 s."""
+    return SimpleNamespace(
+        scenario=SimpleNamespace(steady_state=[_check(probe="produce.rate", ge="9/s")], baseline=5.0),
+        logbook=book,
+        clock=trio.current_time,
+        record=SimpleNamespace(add=lambda event: checked.append((event.measured, event.ok))),
+        progress=SimpleNamespace(say=said.append),
+        running=lambda: [_SHOP],
+    )
+
+
+async def _write_at_ten_a_second(book: Logbook) -> None:
+    while True:
+        now = trio.current_time()
+        book.wrote(Write("shop", "orders", 0, 0, f"shop/0/{now}", "d", now, now, "acknowledged", 0, ""))
+        await trio.sleep(0.1)
+
+
+@pytest.mark.usefixtures("autojump_clock")
+async def test_clients_that_come_up_to_speed_late_are_watched_once_more(nursery):
+    said: list[str] = []
+    checked: list[tuple[str, bool]] = []
+    book = Logbook(clock=trio.current_time)
+    book.enrol("shop")
+
+    async def late() -> None:
+        await trio.sleep(4.0)
+        await _write_at_ten_a_second(book)
+
+    nursery.start_soon(late)
+    await baseline(_stage(book, said, checked))
+    nursery.cancel_scope.cancel()
+    assert [ok for _, ok in checked] == [False, True]
+    (told,) = said
+    assert told == f"the steady state does not hold yet: check is {checked[0][0]}, wanted >= 9/s"
+
+
+@pytest.mark.usefixtures("autojump_clock")
+async def test_a_steady_state_that_never_comes_about_is_given_up():
+    said: list[str] = []
+    checked: list[tuple[str, bool]] = []
+    book = Logbook(clock=trio.current_time)
+    book.enrol("shop")
+    with pytest.raises(InconclusiveError, match="does not hold before the drill: check is 0/s, wanted >= 9/s"):
+        await baseline(_stage(book, said, checked))
+    assert len(checked) == BASELINE_STRETCHES
+    assert len(said) == BASELINE_STRETCHES - 1

@@ -42,7 +42,7 @@ class Scenario(Spec):
     traffic: list[Client] = Field(min_length=1)
     steady_state: list[SteadyState] = Field(default_factory=list)
     baseline: Duration = 5.0
-    """How long steady traffic is watched before the first step."""
+    """How long steady traffic is watched before the first step, and again, up to three times, until it is steady."""
     steps: list[Step] = Field(min_length=1)
     settle: Duration = 3.0
     """How long clients go on undisturbed after the last step, before they stop and the logs are read."""
