@@ -118,8 +118,7 @@ async def _write_at_ten_a_second(book: Logbook) -> None:
 async def test_clients_that_come_up_to_speed_late_are_watched_once_more(nursery):
     said: list[str] = []
     checked: list[tuple[str, bool]] = []
-    book = Logbook(clock=trio.current_time)
-    book.enrol("shop")
+    book = _book()
 
     async def late() -> None:
         await trio.sleep(4.0)
@@ -137,9 +136,7 @@ async def test_clients_that_come_up_to_speed_late_are_watched_once_more(nursery)
 async def test_a_steady_state_that_never_comes_about_is_given_up():
     said: list[str] = []
     checked: list[tuple[str, bool]] = []
-    book = Logbook(clock=trio.current_time)
-    book.enrol("shop")
     with pytest.raises(InconclusiveError, match="does not hold before the drill: check is 0/s, wanted >= 9/s"):
-        await baseline(_stage(book, said, checked))
+        await baseline(_stage(_book(), said, checked))
     assert len(checked) == BASELINE_STRETCHES
     assert len(said) == BASELINE_STRETCHES - 1
