@@ -6,10 +6,13 @@ import hmac
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
+from starlette.exceptions import HTTPException
+
 from appliance.api.problems import problem
 
 OPEN_PATHS = frozenset({"/livez", "/readyz", "/openapi.json"})
 LARGEST_BODY = 1024 * 1024
+TOO_LARGE = f"expected a body of at most {LARGEST_BODY} bytes"
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -47,7 +50,7 @@ class Guard:
             )
         length = headers.get(b"content-length", b"0")
         if not length.isdigit() or int(length) > LARGEST_BODY:
-            return problem(413, f"expected a body of at most {LARGEST_BODY} bytes")
+            return problem(413, TOO_LARGE)
         return None
 
     def _knows(self, authorization: bytes) -> bool:
@@ -55,7 +58,7 @@ class Guard:
 
 
 def _bounded(receive: Receive) -> Receive:
-    """Cut off what is sent in chunks beyond the limit: the body ends there and does not parse."""
+    """Refuse what is sent in chunks where it goes beyond the limit; the rest is not read."""
     left = LARGEST_BODY
 
     async def bounded() -> MutableMapping[str, Any]:
@@ -64,7 +67,7 @@ def _bounded(receive: Receive) -> Receive:
         if message["type"] == "http.request":
             body = message.get("body", b"")
             if len(body) > left:
-                return {"type": "http.disconnect"}
+                raise HTTPException(413, TOO_LARGE)
             left -= len(body)
         return message
 
