@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Any
 
 from kio.schema.errors import ErrorCode
@@ -10,7 +9,7 @@ from kio.schema.errors import ErrorCode
 from appliance.exchange.empty_fetch import empty_fetch
 from appliance.exchange.message import Question
 from appliance.wire.apis import Api
-from appliance.wire.codec import decode, element_type, encode, request_type, response_type
+from appliance.wire.codec import decode, element_type, request_type, response_type
 from appliance.wire.editing import int_at
 from appliance.wire.walk import walk_of
 
@@ -31,27 +30,21 @@ def no_records(question: Question, error: ErrorCode = ErrorCode.none) -> bytes:
     keeps the session as it is; an error ends it instead. Watermarks are -1, not known: clients keep what they had.
     Raises Malformed.
     """
-    kind = response_type(Api.FETCH, question.api_version)
     request = decode(request_type(Api.FETCH, question.api_version), bytes(question.body))
     if question.api_version >= _FIRST_SESSIONS and request.session_id and request.session_epoch > 0:
         session_error = ErrorCode.none if error is ErrorCode.none else ErrorCode.fetch_session_id_not_found
         return empty_fetch(question.api_version, request.session_id, session_error)
-    values: dict[str, Any] = {}
-    if "throttle_time" in kind.__dataclass_fields__:
-        values["throttle_time"] = timedelta()
-    if question.api_version >= _FIRST_SESSIONS:
-        values |= {"error_code": ErrorCode.none, "session_id": 0}
-    topic_kind = element_type(kind, "responses")
+    topic_kind = element_type(response_type(Api.FETCH, question.api_version), "responses")
     partition_kind = element_type(topic_kind, "partitions")
     name = "topic_id" if "topic_id" in topic_kind.__dataclass_fields__ else "topic"
-    values["responses"] = tuple(
+    topics = tuple(
         topic_kind(
             **{name: getattr(topic, name)},
             partitions=tuple(_nothing(partition_kind, each.partition, error) for each in topic.partitions),
         )
         for topic in request.topics
     )
-    return encode(kind(**values))
+    return empty_fetch(question.api_version, topics=topics)
 
 
 def _nothing(kind: Any, index: int, error: ErrorCode) -> Any:
