@@ -27,7 +27,7 @@ from tests.bench.peers import Peer, parse_peer
 from tests.bench.plans import Plan
 from tests.bench.profiling import Profiler
 from tests.bench.screen import Screen, bars_table, figures_table, scaling_table
-from tests.bench.sides import ROOT, BenchError, Way, open_gateway, open_relay, why_not_tls, why_not_workers
+from tests.bench.sides import ROOT, BenchError, Way, open_gateway, open_relay
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -132,8 +132,8 @@ async def _measured(
             open_lab(lab_plan, kind="apache", directory=directory / "lab", progress=screen.tell)
         )
         cluster = lab.clusters["bench"]
-        ways, notes = await _open_ways(plan, peers, cluster, ports, directory, stack, screen)
-        bench = Bench(plan, cluster, ways, Clients(directory), screen.tell, screen.news, profiler, Results(notes=notes))
+        ways = await _open_ways(plan, peers, cluster, ports, directory, stack, screen)
+        bench = Bench(plan, cluster, ways, Clients(directory), screen.tell, screen.news, profiler, Results())
         screen.results = bench.results
         await bench.run()
         return bench.results, machine._replace(versions={**lab.versions, **machine.versions}), ways.plain
@@ -147,10 +147,10 @@ async def _open_ways(
     directory: Path,
     stack: AsyncExitStack,
     screen: Screen,
-) -> tuple[Ways, list[str]]:
-    """Start everything that is to be measured; return it, and what cannot be."""
+) -> Ways:
+    """Start everything that is to be measured."""
     brokers = {node_id: broker.address for node_id, broker in cluster.brokers.items()}
-    addresses, notes = list(brokers.values()), []
+    addresses = list(brokers.values())
 
     async def opened(what: str, way: AbstractAsyncContextManager[Way]) -> Way:
         screen.tell(f"starting {what}")
@@ -163,20 +163,16 @@ async def _open_ways(
         plain.append(await opened("gateway", open_gateway(addresses, ports, directory)))
         plain += [await opened(peer.side, peer.open(brokers, ports, directory)) for peer in peers]
     tls, workers = [], []
-    if Phase.TLS in plan.phases and (why := why_not_tls()) is not None:
-        notes.append(why)
-    elif Phase.TLS in plan.phases:
+    if Phase.TLS in plan.phases:
         made = make_certificates(directory / "certificates")
         gateway = open_gateway(addresses, ports, directory, certificates=made)
         tls = [direct, await opened("gateway with TLS", gateway)]
         tls += [await opened(f"{peer.side} with TLS", peer.open(brokers, ports, directory, made)) for peer in peers]
-    if Phase.WORKERS in plan.phases and (why := why_not_workers()) is not None:
-        notes.append(why)
-    elif Phase.WORKERS in plan.phases:
+    if Phase.WORKERS in plan.phases:
         for count in (1, 2):
             gateway = open_gateway(addresses, ports, directory, workers=count)
             workers.append(await opened(f"gateway with --workers {count}", gateway))
-    return Ways(plain, tls, workers), notes
+    return Ways(plain, tls, workers)
 
 
 def _allow_many_connections() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import os
 import socket
 import sys
@@ -17,10 +16,8 @@ import yaml
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
-from appliance.cli.serve import serve
 from appliance.lab.ports import PortLeases
 from appliance.lab.processes import GuardedProcess, last_lines, start_guarded
-from appliance.resources.listener import ListenerSpec
 from tests.bench.certificates import Certificates
 from tests.bench.figures import Side
 from tests.bench.processes import tree
@@ -107,20 +104,6 @@ def tls_resources(brokers: Sequence[str], bootstrap: str, certificates: Certific
         for kind, spec in specs.items()
     ]
     return yaml.safe_dump_all(documents, sort_keys=False)
-
-
-def why_not_workers() -> str | None:
-    """Return why the gateway cannot be run as several processes, None where it can."""
-    if "workers" in inspect.signature(serve).parameters:
-        return None
-    return "workers: left out, for `tidegate serve` has no option --workers here"
-
-
-def why_not_tls() -> str | None:
-    """Return why the gateway cannot speak TLS with its clients, None where it can."""
-    if "tls" in ListenerSpec.model_fields:
-        return None
-    return "TLS: left out, for the gateway's Listener has no tls here"
 
 
 @asynccontextmanager

@@ -15,7 +15,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from appliance.lab import LabError
-from tests.bench.sides import ROOT, BenchError, why_not_workers
+from tests.bench.sides import ROOT, BenchError
 from tests.soak.judging import Check, judge
 from tests.soak.soak import Outcome, SoakError, Wish, soak
 
@@ -67,8 +67,6 @@ def _wish(options: argparse.Namespace) -> Wish:
         workers = workers or 2
         if workers < 2:
             raise SoakError("--kill-worker needs --workers 2 or more: somebody has to be left undisturbed")
-    if workers is not None and (why := why_not_workers()) is not None:
-        raise SoakError(why)
     return Wish(options.minutes * 60, options.rate, workers, options.kill_worker, options.out.absolute())
 
 
