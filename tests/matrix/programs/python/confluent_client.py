@@ -52,6 +52,14 @@ def report(error: KafkaError | None, message: Message) -> None:
         tell("failed", value=value, text=str(error))
 
 
+def serve(producer: Producer, seconds: float) -> None:
+    """Take delivery reports for that long; `poll` returns as soon as it has had some."""
+    end = time.monotonic() + seconds
+    producer.poll(seconds)
+    while (left := end - time.monotonic()) > 0:
+        producer.poll(left)
+
+
 def produce(given: argparse.Namespace, stop: Stop) -> None:
     """Write `count` records, or without end; a producer that has failed for good is replaced, as applications do."""
     own = {"enable.idempotence": given.idempotent, "linger.ms": 5}
@@ -61,7 +69,7 @@ def produce(given: argparse.Namespace, stop: Stop) -> None:
         value = f"{given.prefix}-{number}"
         try:
             producer.produce(given.topic, value, key=key_of(number), on_delivery=report)
-            producer.poll(given.pace / 1000)
+            serve(producer, given.pace / 1000)
         except BufferError:
             producer.poll(0.1)
             continue
@@ -101,7 +109,7 @@ def produce_transactions(given: argparse.Namespace, stop: Stop) -> None:
             producer.begin_transaction()
             for each, value in enumerate(values):
                 producer.produce(given.topic, value, key=key_of(number + each), on_delivery=sent.answered)
-                producer.poll(given.pace / 1000)
+                serve(producer, given.pace / 1000)
             producer.commit_transaction(SECONDS)
         except KafkaException as error:
             for value in values:
