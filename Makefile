@@ -44,7 +44,7 @@ format: $(STAMP) ## let ruff mend what it can
 	$(BIN)/ruff format .
 
 test: $(STAMP) ## all tests, real Kafka included
-	$(BIN)/pytest $(PYTEST)
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder $(PYTEST)
 
 test-long: $(STAMP) ## what takes long: more drills, a kill in every step, a real Keycloak, a small soak
 	$(BIN)/pytest -m long $(PYTEST)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import os
 import random
 import select
 import socket
@@ -221,8 +222,10 @@ async def between_two() -> AsyncIterator[tuple[Scene, ScriptedBroker]]:
 
 def free_base(offsets: Iterable[int] = range(5)) -> int:
     """Return a port from which on all these are free; below the range of outgoing connections."""
+    rows = 10_000 // int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))  # each process of pytest has its own
+    first = 20_000 + rows * int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
     for _ in range(200):
-        base = random.randrange(20000, 30000)
+        base = random.randrange(first, first + rows)
         if all(_free(base + offset) for offset in offsets):
             return base
     raise AssertionError("no free ports")

@@ -68,6 +68,8 @@ class Reader:
     consumer: Consumer
     got: list[tuple[str, int]] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
+    dead: bool = False
+    """Whether an error was fatal: librdkafka reads nothing more then."""
 
     def read(self, enough: Callable[[list[str]], bool], seconds: float = PATIENCE) -> list[str]:
         """Read until it is enough, and return what was read by this call; fails where it does not come to that."""
@@ -78,10 +80,10 @@ class Reader:
         return values
 
     def read_all(self, seconds: float = PATIENCE) -> list[str]:
-        """Read until nothing has come for a while, and return what was read by this call."""
+        """Read until nothing has come for a while, or nothing will; return what was read by this call."""
         start, last = len(self.got), time.monotonic()
         deadline = last + seconds
-        while (now := time.monotonic()) < deadline and (now - last < QUIET or len(self.got) == start):
+        while not self.dead and (now := time.monotonic()) < deadline and (now - last < QUIET or len(self.got) == start):
             if self._poll():
                 last = time.monotonic()
         return [value for value, _ in self.got[start:]]
@@ -90,8 +92,9 @@ class Reader:
         message = self.consumer.poll(0.1)
         if message is None:
             return False
-        if message.error() is not None:
-            self.errors.append(str(message.error()))
+        if (error := message.error()) is not None:
+            self.errors.append(str(error))
+            self.dead = self.dead or error.code() == KafkaError._FATAL
             return False
         value, offset = message.value(), message.offset()
         assert value is not None
