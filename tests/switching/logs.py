@@ -14,6 +14,8 @@ from tests.switching.acts import Logs
 _SILENCE = 3.0
 """Seconds after which a log that is read locally has no more to give."""
 _AGAIN = 0.1
+_PASSING = frozenset({KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError._UNKNOWN_PARTITION})
+"""Of a partition that the cluster has just listed: its leader is about to be known."""
 _TopicPartition = tuple[str, int]
 
 
@@ -43,7 +45,7 @@ def _end(consumer: Any, place: _TopicPartition) -> int:
         try:
             end: int = consumer.get_watermark_offsets(TopicPartition(*place), SECONDS)[1]
         except KafkaException as error:
-            if error.args[0].code() != KafkaError.NOT_LEADER_FOR_PARTITION or time.monotonic() > deadline:
+            if error.args[0].code() not in _PASSING or time.monotonic() > deadline:
                 raise
             time.sleep(_AGAIN)
         else:
