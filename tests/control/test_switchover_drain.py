@@ -94,6 +94,7 @@ async def test_open_transactions_end_before_writes_are_held(world: World, autoju
         assert switchover.detail == "1 open"
         primary.transactions.clear()
         await until(lambda: switchover.over)
+    assert world.cluster("standby").sought == [("transaction", "shop-1")], "so that it has coordinators by then"
     assert fences(world) == ["open", "ending ['shop-1', 'shop-2']", "held", "held", "open"]
     assert switchover.history[1].detail == "2 were open: all have ended"
     assert switchover.aborted == []
@@ -112,6 +113,18 @@ async def test_transactions_that_take_too_long_are_aborted(world: World, autojum
     assert (primary.fenced_ids, switchover.aborted) == (["shop-1"], ["shop-1"])
     assert switchover.history[1].detail == "1 were open: all have ended, 1 aborted"
     assert fences(world)[1:3] == ["ending ['shop-1']", "ending []"]
+
+
+async def test_a_target_that_tells_no_coordinator_is_switched_to_all_the_same(
+    world: World, autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
+):
+    world.cluster("primary").transactions = {"shop-1": "Ongoing"}
+    world.cluster("standby").mute.add("coordinator")
+    async with running_plane(world) as plane:
+        switchover = plane.start_switchover("orders", "standby", finish_transactions=1.0)
+        await until(lambda: switchover.over)
+    assert switchover.state == "done"
+    assert "producers will have to wait: cluster standby: coordinator was answered with" in caplog.text
 
 
 async def test_transactions_of_others_can_be_left_alone(world: World, autojump_clock: MockClock):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient
 
 from appliance.control.switchover import AT_RESTART, State
 from appliance.harness import BlockingCluster, BlockingLab
@@ -192,6 +193,8 @@ def test_a_log_that_ends_in_markers_and_an_open_transaction(lab: BlockingLab, ga
     over = gateway.wait(lambda each: each.over)
     assert (over.state, over.aborted) == ("done", []), over.detail
     assert values_in(lab.clusters["standby"], topic) == ["committed-0", "committed-1", "committed-2", "open"]
+    standby = AdminClient({"bootstrap.servers": lab.clusters["standby"].bootstrap_servers})
+    assert "__transaction_state" in standby.list_topics(timeout=60).topics, "before any producer has come there"
 
 
 @pytest.mark.long

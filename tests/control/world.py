@@ -96,6 +96,8 @@ class MemoryCluster:
     transactions: dict[str, str] = field(default_factory=dict)
     """Transactional id -> state."""
     fenced_ids: list[str] = field(default_factory=list)
+    sought: list[tuple[str, str]] = field(default_factory=list)
+    """Of whom somebody asked for the coordinator: kind, and group or transactional id."""
     configs: dict[str, dict[str, str]] = field(default_factory=dict)
     acl_entries: frozenset[AclEntry] | None = None
     versions: dict[int, tuple[int, int]] = field(default_factory=dict)
@@ -187,8 +189,9 @@ class MemoryCluster:
             self.commits.setdefault(group, {}).update({at: each.offset for at, each in its.items()})
         return {}
 
-    async def coordinator(self, kind: str, key: str) -> int:  # noqa: ARG002 - it has one broker
+    async def coordinator(self, kind: str, key: str) -> int:
         await self._ask("coordinator")
+        self.sought.append((kind, key))
         return 1
 
     async def open_transactions(self) -> list[OpenTransaction]:

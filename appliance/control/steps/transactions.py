@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 
 import trio
 
 from appliance.control.steps.run import Run
 from appliance.gateway.client import OpenTransaction
+from appliance.gateway.errors import ClusterUnreachable
 from appliance.policies.connect.fence import Fence
+
+log = logging.getLogger("tidegate.control")
 
 EVERY = 0.05
 ABORT_SECONDS = 10.0
@@ -24,7 +28,21 @@ async def finish_transactions(run: Run) -> None:
     if not left:
         run.switchover.say("none is open")
         return
+    await _rouse_coordinators(run, left[0].transactional_id)
     await settle(run, left)
+
+
+async def _rouse_coordinators(run: Run, transactional_id: str) -> None:
+    """Have the target ready for transactions before their producers come to it.
+
+    Kafka makes its topic for them (`__transaction_state`) when it is first asked for a coordinator; a standby that has
+    never served would do so with all of them waiting. Any id will do: the topic is made as a whole.
+    """
+    run.switchover.say(f"asking {run.target.name} for a transaction coordinator")
+    try:
+        await run.both[1].coordinator("transaction", transactional_id)
+    except ClusterUnreachable as error:
+        log.warning("switchover of %s: producers will have to wait: %s", run.switchover.in_words, error)
 
 
 async def settle(run: Run, left: Sequence[OpenTransaction]) -> None:
