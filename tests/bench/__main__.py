@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import resource
-import signal
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -28,13 +27,14 @@ from tests.bench.plans import Plan
 from tests.bench.profiling import Profiler
 from tests.bench.screen import Screen, bars_table, figures_table, scaling_table
 from tests.bench.sides import ROOT, BenchError, Way, open_gateway, open_relay
+from tests.interrupting import end_on_sigterm
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the benchmark; return the exit status. A bar that is not met is no failure."""
     options = _options(arguments)
     console = Console(width=None if sys.stdout.isatty() else 180)
-    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    end_on_sigterm()
     try:
         if sys.platform != "linux":
             raise BenchError("the benchmark reads Linux's /proc and runs nowhere else")

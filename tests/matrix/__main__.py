@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import signal
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -17,6 +16,7 @@ from rich.console import Console
 
 from appliance.lab import ClusterPlan, LabError, LabPlan, open_lab
 from appliance.lab.ports import PortLeases
+from tests.interrupting import end_on_sigterm
 from tests.matrix.access import Access
 from tests.matrix.driver import Check, Driver
 from tests.matrix.drivers.every import every_client
@@ -41,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.lock:
         lock_jars(lambda text: console.print(text, markup=False, highlight=False))
         return 0
-    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    end_on_sigterm()
     wanted = [driver for driver in drivers if not options.only or driver.name in options.only]
     try:
         found = trio.run(_run, options, wanted, console)

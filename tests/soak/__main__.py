@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import signal
 import sys
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from rich.table import Table
 
 from appliance.lab import LabError
 from tests.bench.sides import ROOT, BenchError
+from tests.interrupting import end_on_sigterm
 from tests.soak.judging import Check, judge
 from tests.soak.soak import Outcome, SoakError, Wish, soak
 
@@ -26,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the soak; return the exit status: 0 where all checks held, 1 where one did not, 2 where it was not done."""
     options = _options(arguments)
     console = Console(width=None if sys.stdout.isatty() else 120)
-    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    end_on_sigterm()
     try:
         wish = _wish(options)
         outcome = trio.run(soak, wish, partial(console.print, highlight=False, markup=False))
@@ -42,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for user, what, told, times in outcome.errors:
         console.print(f"{user}, {what}: {told} ({times} times)", markup=False, highlight=False, soft_wrap=True)
     console.print(_checks_table(checks))
-    console.print(f"ledger and logs: {options.out}", highlight=False, markup=False)
+    console.print(f"ledger and logs: {wish.directory}", highlight=False, markup=False)
     return 0 if all(check.ok for check in checks) else 1
 
 
@@ -52,7 +53,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--rate", type=int, default=200, help="records a second, all writers together (200)")
     parser.add_argument("--workers", type=int, help="processes of the gateway (the gateway's default; 2 with a kill)")
     parser.add_argument(
-        "--out", type=Path, default=_OUT, metavar="DIR", help="what stays: ledger and logs (reports/out/soak)"
+        "--out", type=Path, default=_OUT, metavar="DIR", help="ledger and logs go to DIR/<start> (reports/out/soak)"
     )
     parser.add_argument("--kill-worker", action="store_true", help="kill -9 one of them in the middle")
     options = parser.parse_args(arguments)
@@ -67,7 +68,8 @@ def _wish(options: argparse.Namespace) -> Wish:
         workers = workers or 2
         if workers < 2:
             raise SoakError("--kill-worker needs --workers 2 or more: somebody has to be left undisturbed")
-    return Wish(options.minutes * 60, options.rate, workers, options.kill_worker, options.out.absolute())
+    directory = options.out.absolute() / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
+    return Wish(options.minutes * 60, options.rate, workers, options.kill_worker, directory)
 
 
 def _users_table(outcome: Outcome) -> Table:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import secrets
-import shutil
 import sys
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -49,8 +48,8 @@ class Wish:
     rate: int
     workers: int | None
     kill_worker: bool
-    out: Path
-    """Folder for the ledger and all logs; what an earlier soak left there is removed."""
+    directory: Path
+    """Folder for the ledger and all logs; it is made, and must not be there yet."""
 
 
 @dataclass(frozen=True)
@@ -116,10 +115,12 @@ async def soak(wish: Wish, tell: Callable[[str], None]) -> Outcome:
 @asynccontextmanager
 async def _ground(wish: Wish, tell: Callable[[str], None]) -> AsyncIterator[tuple[Cluster, Way, Path]]:
     """Three brokers, the topics, and the gateway in front of them."""
-    directory = wish.out
+    directory = wish.directory
     with PortLeases() as ports:
-        shutil.rmtree(directory, ignore_errors=True)
-        directory.mkdir(parents=True)
+        try:
+            directory.mkdir(parents=True)
+        except OSError as error:
+            raise SoakError(f"expected to make the folder {directory}; found: {error.strerror}") from error
         plan = LabPlan((ClusterPlan("soak", brokers=3),))
         async with open_lab(plan, kind="apache", directory=directory / "lab", progress=tell) as lab:
             cluster = lab.clusters["soak"]

@@ -9,11 +9,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import trio
 
 from appliance.drills.ledger import Delivery, RecordLedger, Stored, Write
 from tests.bench.sides import ROOT
 from tests.soak.judging import Evidence, Kill, judge
 from tests.soak.plans import CLUSTER, ORDERS, PAYMENTS
+from tests.soak.soak import SoakError, Wish, soak
 from tests.soak.watching import Sample, Trend, trend
 
 FLAT = Trend(70.0, 1.0, 1.0, 4.0)
@@ -162,3 +164,10 @@ def test_what_cannot_be_done_is_said(arguments: list[str], said: str):
     ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
     assert ended.returncode == 2
     assert said in ended.stdout + ended.stderr
+
+
+def test_a_folder_that_is_there_is_left_alone(tmp_path: Path):
+    (tmp_path / "ledger.jsonl").write_text("of a soak that runs")
+    with pytest.raises(SoakError, match="File exists"):
+        trio.run(soak, Wish(1.0, 4, None, False, tmp_path), print)
+    assert (tmp_path / "ledger.jsonl").read_text() == "of a soak that runs"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import signal
 import sys
 import tempfile
 from collections.abc import Iterable, Sequence
@@ -18,6 +17,7 @@ from rich.console import Console
 
 from appliance.lab import LabError
 from appliance.lab.ports import PortLeases
+from tests.interrupting import end_on_sigterm
 from tests.matrix.driver import CannotPrepareError, Driver
 from tests.matrix.drivers.every import every_standing_client
 from tests.matrix.page import revision, versions
@@ -45,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     drivers = every_standing_client()
     options = _options(arguments, [driver.name for driver in drivers])
     console = Console(width=None if sys.stdout.isatty() else 160)
-    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    end_on_sigterm()
     if options.page:
         console.print(f"written: {write(_kept()).relative_to(ROOT)}")
         return 0
