@@ -74,7 +74,7 @@ func produceTransactions(ctx context.Context) error {
 				return err
 			}
 		}
-		records, err := transaction(producer, number)
+		records, begun, err := transaction(producer, number)
 		for _, each := range records {
 			answered(each, err)
 		}
@@ -82,11 +82,16 @@ func produceTransactions(ctx context.Context) error {
 			given.Tell("committed")
 			continue
 		}
-		if err = producer.EndTransaction(context.Background(), kgo.TryAbort); err == nil {
-			given.Tell("aborted")
-			continue
+		if begun {
+			if err = producer.EndTransaction(context.Background(), kgo.TryAbort); err == nil {
+				given.Tell("aborted")
+				continue
+			}
+			given.TellError(err)
+		} else {
+			// Who can begin none can abort none either, but is told so by nobody.
+			time.Sleep(100 * time.Millisecond)
 		}
-		given.TellError(err)
 		producer.Close()
 		producer = nil
 	}
@@ -96,13 +101,14 @@ func produceTransactions(ctx context.Context) error {
 	return nil
 }
 
-func transaction(producer *kgo.Client, first int) ([]*kgo.Record, error) {
+// transaction returns its records, whether it was begun, and what became of it.
+func transaction(producer *kgo.Client, first int) ([]*kgo.Record, bool, error) {
 	var records []*kgo.Record
 	for each := range given.TransactionRecords {
 		records = append(records, record(first+each, task.Value(first+each)))
 	}
 	if err := producer.BeginTransaction(); err != nil {
-		return records, err
+		return records, false, err
 	}
 	var once sync.Once
 	var failed error
@@ -115,12 +121,12 @@ func transaction(producer *kgo.Client, first int) ([]*kgo.Record, error) {
 		task.Pause()
 	}
 	if err := producer.Flush(context.Background()); err != nil {
-		return records, err
+		return records, true, err
 	}
 	if failed != nil {
-		return records, failed
+		return records, true, failed
 	}
-	return records, producer.EndTransaction(context.Background(), kgo.TryCommit)
+	return records, true, producer.EndTransaction(context.Background(), kgo.TryCommit)
 }
 
 func consumerOptions() []kgo.Opt {
