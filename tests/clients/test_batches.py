@@ -110,7 +110,11 @@ def same_records(direct: Place, door: Place, topic: Mapping[str, Any]) -> list[B
         found.clear()
         while True:
             offset = found[-1].next_offset if found else 0
-            (first, records), (second, same) = (fetch(place, version, topic, offset) for place in (direct, door))
+            (first, records), (second, same), later = (
+                fetch(place, version, topic, offset) for place in (direct, door, direct)
+            )
+            if later != (first, records):
+                continue  # the cleaner was at work meanwhile
             assert same == records, f"version {version}"
             assert second == first, f"version {version}"
             if not records:

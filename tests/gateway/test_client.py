@@ -71,9 +71,10 @@ async def test_groups_their_members_and_commits(kafka_cluster: BlockingCluster, 
         async with client_of(kafka_cluster) as client:
             while True:
                 await trio.to_thread.run_sync(consumer.poll, 0.2)
-                (group,) = [each for each in await client.groups() if each.name == fresh_name]
-                if group.state == "Stable":
+                its = [each for each in await client.groups() if each.name == fresh_name]
+                if [each.state for each in its] == ["Stable"]:
                     break
+            (group,) = its
             assert (group.type, group.clients) == ("classic", ("billing-1",))
             assert (await client.committed([fresh_name]))[fresh_name] == {}
             consumer.commit(offsets=[TopicPartition(fresh_name, 0, 7)], asynchronous=False)

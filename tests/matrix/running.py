@@ -19,7 +19,8 @@ ROOT = PROGRAMS.parents[2]
 PATIENCE = 60.0
 """Seconds for one step of a client; far more than any takes, as machines may be busy."""
 _LOOK = 0.05
-_END_SECONDS = 30.0
+_END_SECONDS = 90.0
+"""Kafka Connect alone gives its web server a minute to stop."""
 
 _REDIRECT = 'exec <"$0" >"$1"; shift; exec "$@"'
 """The guardian sends output and errors to one log; events must not be cut by what a library logs between them."""
