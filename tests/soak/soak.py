@@ -65,8 +65,8 @@ class Outcome:
 
 async def soak(wish: Wish, tell: Callable[[str], None]) -> Outcome:
     """Run a soak. Raises SoakError, BenchError, LabError."""
-    async with _ground(wish, tell) as (cluster, gateway, directory):
-        brief = Brief(f"soak-{secrets.token_hex(4)}", wish.seconds, wish.rate, directory / "results")
+    async with _ground(wish, tell) as (cluster, gateway):
+        brief = Brief(f"soak-{secrets.token_hex(4)}", wish.seconds, wish.rate, wish.directory / "results")
         await trio.Path(brief.results).mkdir()
         root = gateway.pids[0]
         before = await _at_rest(root)
@@ -83,7 +83,7 @@ async def soak(wish: Wish, tell: Callable[[str], None]) -> Outcome:
                 nursery.start_soon(_report, samples, wish.seconds, tell)
                 if wish.kill_worker:
                     nursery.start_soon(_disturb, wish, gateway, kills, clock, tell)
-                await _drive(brief, gateway.bootstrap, directory, start)
+                await _drive(brief, gateway.bootstrap, wish.directory, start)
                 nursery.cancel_scope.cancel()
         except* SoakError as group:
             raise SoakError("; ".join(str(error) for error in group.exceptions)) from None
@@ -113,7 +113,7 @@ async def soak(wish: Wish, tell: Callable[[str], None]) -> Outcome:
 
 
 @asynccontextmanager
-async def _ground(wish: Wish, tell: Callable[[str], None]) -> AsyncIterator[tuple[Cluster, Way, Path]]:
+async def _ground(wish: Wish, tell: Callable[[str], None]) -> AsyncIterator[tuple[Cluster, Way]]:
     """Three brokers, the topics, and the gateway in front of them."""
     directory = wish.directory
     with PortLeases() as ports:
@@ -128,7 +128,7 @@ async def _ground(wish: Wish, tell: Callable[[str], None]) -> AsyncIterator[tupl
                 await cluster.create_topic(topic, partitions)
             tell("starting the gateway")
             async with open_gateway(cluster.bootstrap, ports, directory, workers=wish.workers) as gateway:
-                yield cluster, gateway, directory
+                yield cluster, gateway
 
 
 async def _at_rest(root: int) -> Sample:
