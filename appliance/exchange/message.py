@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from appliance.exchange.software import UNTOLD, Software
 from appliance.exchange.topology import Knowledge
 from appliance.wire.walk import Buffer
 
@@ -36,6 +37,8 @@ class Question:
     knowledge: Knowledge
     """What is known of the cluster that serves the connection."""
     peer: Peer = NOBODY
+    software: Software = UNTOLD
+    """What the client says it is."""
     memo: dict[str, object] = field(default_factory=dict)
     """What an interceptor noted at the request for the response, under its own name."""
 

@@ -184,7 +184,14 @@ class Requests:
         if entry.interceptors:
             its = self._connection
             entry.question = Question(
-                entry.api_key, entry.api_version, entry.correlation_id, its.client_id, b"", its.knowledge, its.peer
+                entry.api_key,
+                entry.api_version,
+                entry.correlation_id,
+                its.client_id,
+                b"",
+                its.knowledge,
+                its.peer,
+                its.software,
             )
         self._enter(entry, kind)
         self._connection.metering.entered(entry, size)
@@ -310,7 +317,8 @@ class Requests:
             connection.client_id = header.client_id
             if header.api_key == Api.API_VERSIONS:
                 connection.software = software_in(header.api_version, body)
-            return _InHand(Question(*header[:4], body, connection.knowledge, connection.peer), kind)
+            its = connection.knowledge, connection.peer, connection.software
+            return _InHand(Question(*header[:4], body, *its), kind)
         if not in_hand.replaced:
             in_hand.question.body = body  # the buffer may have moved while the request waited
         return in_hand

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, Field
 
 from appliance.resources.envelope import Spec
 from appliance.resources.units import Duration
 
 _POSITIONS = ("client", "earliest", "latest", "refuse")
 _TIMESTAMP = "timestamp:"
+_VERSION = re.compile(r"v?([0-9]+(?:\.[0-9]+)*?)(?:\.0+)*(?![0-9.])")
 
 
 def _switch(said: object) -> object:
@@ -54,6 +56,26 @@ class HoldFetch(Spec):
     then: Literal["error", "pass"] = "error"
     """`error`: it is refused with an error that makes clients ask for Metadata and try again. `pass`: it goes on at its
     old positions."""
+
+
+class ClientSoftware(Spec):
+    """Clients, by what they say of themselves in ApiVersions (KIP-511); the plan of a switchover shows it."""
+
+    software: str = Field(pattern=r"^[a-zA-Z0-9](?:[a-zA-Z0-9.\-]*[a-zA-Z0-9])?$")
+    """Such as `apache-kafka-java`, `librdkafka`, `kgo`."""
+    since: str | None = Field(default=None, pattern=r"^[0-9]+(?:\.[0-9]+)*$")
+    """The first version, such as `4.0`. None: all, also those that do not say theirs."""
+
+    def matches(self, software: str, version: str) -> bool:
+        """Return whether a client is one of these."""
+        return software == self.software and (self.since is None or _numbers(version) >= _numbers(self.since))
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    """Return the numbers that a version begins with, without zeros at their end: 4, 3 and 1 of `4.3.1-rc0`, 4 of
+    `v4.0`."""
+    found = _VERSION.match(version)
+    return tuple(int(each) for each in found[1].split(".")) if found else ()
 
 
 def timestamp_of(positions: str) -> datetime | None:

@@ -6,7 +6,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from appliance.resources.consumer_switching import Beginning, HoldFetch, Remedies
+from appliance.resources.consumer_switching import Beginning, ClientSoftware, HoldFetch, Remedies
 from appliance.resources.envelope import DeclaredResource, Name, Spec
 
 Replication = Literal["mirrormaker", "byte-preserving", "none"]
@@ -40,6 +40,11 @@ class VirtualClusterSpec(Spec):
     `client` (as its own reset policy says), `earliest`, `latest` (where the log ended at the switchover),
     `timestamp:2026-01-31T12:00:00Z`, or `refuse` (with an error)."""
     hold_fetch: HoldFetch = Field(default_factory=HoldFetch)
+    rebootstrap: list[ClientSoftware] = Field(default_factory=list)
+    """Clients that are told to start over from their bootstrap addresses (REBOOTSTRAP_REQUIRED, KIP-1102) when they ask
+    for Metadata while a switchover moves them; all others, and those too, have their connections closed node by node.
+    None by default: measured, nobody is back sooner for it (docs/switchover.md has the figures). It is for those whose
+    bootstrap address leads elsewhere by now."""
     remedies: Remedies = Field(default_factory=Remedies)
 
     @model_validator(mode="after")

@@ -19,6 +19,8 @@ from kio.schema.errors import ErrorCode
 from kio.schema.fetch.v17 import response as fetch_v17
 from kio.schema.metadata.v9 import request as metadata_request
 from kio.schema.metadata.v9 import response as metadata_v9
+from kio.schema.metadata.v13 import request as metadata_v13_request
+from kio.schema.metadata.v13 import response as metadata_v13
 from kio.schema.produce.v11 import request as produce_request
 from kio.schema.produce.v11 import response as produce_v11
 from kio.schema.types import BrokerId, TopicName
@@ -95,6 +97,14 @@ def metadata(correlation_id: int, client_id: str = "tester", *, topics: Iterable
         include_topic_authorized_operations=False,
     )
     return request(METADATA, METADATA_VERSION, correlation_id, bytes_of(body), client_id)
+
+
+def newer_metadata(correlation_id: int) -> bytes:
+    """Return a Metadata request of the first version whose answer has an error of its own (KIP-1102)."""
+    body = metadata_v13_request.MetadataRequest(
+        topics=(), allow_auto_topic_creation=False, include_topic_authorized_operations=False
+    )
+    return request(METADATA, 13, correlation_id, bytes_of(body))
 
 
 def produce(
@@ -181,6 +191,30 @@ def metadata_answer(nodes: Nodes, cluster_id: str = "cluster-of-the-tests") -> b
             cluster_authorized_operations=i32(0),
         )
     )
+
+
+def newer_metadata_answer(nodes: Nodes) -> bytes:
+    """Return the body of an answer to `newer_metadata`."""
+    brokers = tuple(
+        metadata_v13.MetadataResponseBroker(node_id=BrokerId(node_id), host=host, port=i32(port), rack=None)
+        for node_id, (host, port) in nodes.items()
+    )
+    return bytes_of(
+        metadata_v13.MetadataResponse(
+            throttle_time=_AT_ONCE,
+            brokers=brokers,
+            cluster_id="c",
+            controller_id=BrokerId(min(nodes)),
+            topics=(),
+            error_code=ErrorCode.none,
+        )
+    )
+
+
+def error_in_newer_metadata(body: bytes) -> ErrorCode:
+    """Return the error of such an answer."""
+    answer, _ = entity_reader(metadata_v13.MetadataResponse)(body, 0)
+    return answer.error_code
 
 
 def brokers_in(body: bytes) -> dict[int, tuple[str, int]]:

@@ -4,9 +4,12 @@ from functools import partial
 
 import trio
 import trio.testing
+from kio.schema.errors import ErrorCode
 
 from appliance.exchange.route import Target
 from appliance.gateway.clientele import Clientele, ClientKind
+from appliance.policies.positions.rebootstrap import Rebootstrap
+from appliance.resources.consumer_switching import ClientSoftware
 from tests.gateway import messages
 from tests.gateway.scene import Client, Scene, between_two, door_on, free_base, running, target_of
 from tests.gateway.scripted_broker import ScriptedBroker, scripted_broker
@@ -73,6 +76,30 @@ async def test_a_clients_old_door_leads_to_the_new_cluster_after_the_switch():
         await conversation.answer(await conversation.expect_request(), answer)
         learned = messages.brokers_in((await client.receive())[1])
         assert learned == {11: ("127.0.0.1", here.door.brokers.port_of(11))}
+
+
+async def test_a_client_that_is_named_is_told_to_start_over_when_it_asks_on_its_old_connection_and_nowhere_else():
+    named = Rebootstrap("standby", (ClientSoftware(software="tester", since="1.0"),))
+    async with between_two() as (here, standby):
+        (told, old), (silent, its_broker) = [await here.link() for _ in range(2)]
+        await told.send(messages.hello(2))
+        await old.answer(await old.expect_request(), messages.offered_versions([(3, 0, 13)], 3))
+        here.publish(target=target_of(standby, "standby"), interceptors=(named,))
+        await told.send(messages.newer_metadata(3))
+        (_, _), (number, answer) = [await told.receive() for _ in range(2)]
+        assert (number, messages.error_in_newer_metadata(answer)) == (3, ErrorCode.rebootstrap_required)
+
+        await silent.send(messages.newer_metadata(2))  # it never said what it is
+        await its_broker.answer(await its_broker.expect_request(), messages.newer_metadata_answer(here.broker.nodes))
+        assert messages.error_in_newer_metadata((await silent.receive())[1]) is ErrorCode.none
+
+        newcomer = await here.client()
+        await newcomer.send(messages.hello(1) + messages.newer_metadata(2))
+        conversation = await standby.accept()
+        await conversation.answer(await conversation.expect_request(), messages.offered_versions([(3, 0, 13)], 3))
+        await conversation.answer(await conversation.expect_request(), messages.newer_metadata_answer(standby.nodes))
+        (_, _), (_, answer) = [await newcomer.receive() for _ in range(2)]
+        assert messages.error_in_newer_metadata(answer) is ErrorCode.none
 
 
 async def test_a_held_write_of_a_moved_client_never_reaches_the_old_cluster():

@@ -74,6 +74,8 @@ class Driver(ABC):
     reads_of: str = ""
     leaves: Sequence[str] = ()
     """Topics that it writes as it reads, and does not make: its group's name and a suffix."""
+    rebootstraps_as: str = ""
+    """The software that it says it is (KIP-511), where it starts over when it is told to (KIP-1102)."""
     why_not_standing: str = "it has no program here that runs without end"
     tells_acknowledgements = True
     """Whether it says where each acknowledged record lies; otherwise its exit status must do."""

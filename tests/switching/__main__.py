@@ -37,6 +37,7 @@ RUNS: Sequence[tuple[Remedies, Sequence[ActName]]] = (
     ("on", ("planned", "failback", "unplanned")),
     ("off", ("planned",)),
     ("off", ("unplanned",)),
+    ("rebootstrap", ("planned",)),
 )
 
 
@@ -72,7 +73,7 @@ def _options(arguments: Sequence[str] | None, names: Sequence[str]) -> argparse.
         prog="python -m tests.switching", description="switchovers beneath every client", epilog="; ".join(names)
     )
     parser.add_argument("--clients", type=_names(names), metavar="A,B", help="only these, by their names (all)")
-    parser.add_argument("--remedies", choices=get_args(Remedies), help="only with the remedies on or off (both)")
+    parser.add_argument("--remedies", choices=get_args(Remedies), help="only with the remedies so (all)")
     parser.add_argument("--keep", type=Path, metavar="DIR", help="keep the logs of all processes there")
     parser.add_argument("--page", action="store_true", help="only write the page anew, of what the last run found")
     parser.add_argument("--no-write", dest="write", action="store_false", help="leave docs/switchover.md as it is")
@@ -102,7 +103,9 @@ async def _run(options: argparse.Namespace, drivers: Sequence[Driver], screen: S
             (company, run) for company in companies(ready) for run in RUNS
         ):
             if options.remedies in {None, remedies}:
-                play = Play(company, remedies, acts, screen.tell)
+                play = Play(cast(company, remedies), remedies, acts, screen.tell)
+                if not play.drivers:
+                    continue
                 try:
                     record = await played(play, directory / f"{number:02}-{remedies}", ports)
                 except (LabError, NoWayError) as error:
@@ -111,6 +114,7 @@ async def _run(options: argparse.Namespace, drivers: Sequence[Driver], screen: S
                 found.rows += rows(record.accounts, record.acts, remedies)
                 found.spoiled += record.spoiled
                 found.complaints += record.complaints
+                found.rebootstraps += record.rebootstraps
                 found.versions |= record.versions
                 found.minutes = (trio.current_time() - started) / 60
                 found.load, found.cores = max(found.load, os.getloadavg()[0]), os.cpu_count() or 0
@@ -133,6 +137,11 @@ def companies(drivers: Iterable[Driver]) -> list[list[Driver]]:
     for driver in drivers:
         by_language.setdefault(driver.language, []).append(driver)
     return list(by_language.values())
+
+
+def cast(company: Sequence[Driver], remedies: Remedies) -> list[Driver]:
+    """Return who of a company plays: where clients are told to start over, those that do."""
+    return [driver for driver in company if remedies != "rebootstrap" or driver.rebootstraps_as]
 
 
 async def _prepared(driver: Driver, found: Switched, screen: Screen) -> bool:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Mapping
+import re
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
+import httpx
 import trio
 import yaml
 
@@ -22,10 +24,12 @@ from tests.matrix.access import Access
 from tests.matrix.ways import NODES, TIDEGATE, Way, new_password, row_of_ports, serving
 from tests.switching.pair import Pair, Place
 
-Remedies = Literal["on", "off"]
+Remedies = Literal["on", "off", "rebootstrap"]
+"""`rebootstrap`: on, and clients that do as they are told are told to start over."""
 VIRTUAL_CLUSTER = "matrix"
-SPECS: Mapping[Remedies, Mapping[str, Any]] = {
+_SPECS: Mapping[Remedies, Mapping[str, Any]] = {
     "on": {"offsets": "continuous"},
+    "rebootstrap": {"offsets": "continuous"},
     "off": {
         "producer_ids": "plain",
         "remedies": {
@@ -41,6 +45,7 @@ SPECS: Mapping[Remedies, Mapping[str, Any]] = {
     },
 }
 """What is declared beside the clusters: all that the gateway can do, and a plain switch of the upstream."""
+_REBOOTSTRAPS = re.compile(r'tidegate_response_errors_total\{[^}]*error="REBOOTSTRAP_REQUIRED"[^}]*\} (\S+)')
 SWITCH_SECONDS = 180.0
 """More than a switchover with its holds may take."""
 
@@ -63,6 +68,12 @@ class Front:
     def access(self) -> Access:
         """How clients get in."""
         return self.way.access
+
+    async def rebootstraps(self) -> int:
+        """Return how often a client was told to start over."""
+        async with httpx.AsyncClient(headers={"Authorization": f"Bearer {self.token}"}) as http:
+            shown = (await http.get(f"http://{self.api}/metrics")).text
+        return sum(int(float(each[1])) for each in _REBOOTSTRAPS.finditer(shown))
 
     def beginnings(self) -> dict[Place, int]:
         """Return the offsets at which the cluster that serves now began to write itself, where that is known."""
@@ -97,13 +108,17 @@ def seconds_of(found: SwitchoverAnswer) -> dict[str, float]:
 
 
 @asynccontextmanager
-async def open_front(pair: Pair, remedies: Remedies, ports: PortLeases, folder: Path) -> AsyncIterator[Front]:
-    """Run the gateway before the pair until the block ends. Raises NoWayError."""
+async def open_front(
+    pair: Pair, remedies: Remedies, ports: PortLeases, folder: Path, *, told: Iterable[str] = ()
+) -> AsyncIterator[Front]:
+    """Run the gateway before the pair until the block ends; `told` is the software of clients that are told to start
+    over. Raises NoWayError."""
     port, api = row_of_ports(ports), f"127.0.0.1:{ports.take()}"
     await trio.Path(folder).mkdir(parents=True)
     token = new_password(folder / "token")
     declared = folder / "resources.yaml"
-    declared.write_text(_resources(pair, remedies, port), encoding="utf-8")
+    spec = {**_SPECS[remedies], "rebootstrap": [{"software": each} for each in told]}
+    declared.write_text(_resources(pair, spec, port), encoding="utf-8")
     command = [*TIDEGATE, "serve", "-f", str(declared), "--api", api, "--api-token-file", str(token)]
     async with serving(command, folder) as log:
         brokers = ",".join(",".join(pair.cluster(name).bootstrap) for name in ("primary", "standby"))
@@ -111,11 +126,11 @@ async def open_front(pair: Pair, remedies: Remedies, ports: PortLeases, folder: 
         yield Front(way, api, token.read_text(encoding="utf-8"), folder / "state")
 
 
-def _resources(pair: Pair, remedies: Remedies, port: int) -> str:
+def _resources(pair: Pair, spec: Mapping[str, Any], port: int) -> str:
     specs: list[tuple[str, str, dict[str, Any]]] = [
         ("Cluster", name, {"bootstrap": pair.cluster(name).bootstrap}) for name in ("primary", "standby")
     ]
-    virtual = {"cluster": "primary", "standbys": ["standby"], "replication": "mirrormaker", **SPECS[remedies]}
+    virtual = {"cluster": "primary", "standbys": ["standby"], "replication": "mirrormaker", **spec}
     listener = {
         "bind": f"127.0.0.1:{port}",
         "virtual_cluster": VIRTUAL_CLUSTER,

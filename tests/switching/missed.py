@@ -45,7 +45,10 @@ _REASONS = (
         "A consumer's process ends by itself",
         "The library keeps its group's coordinator by node id and looks it up among the brokers of new Metadata, "
         "without a check that it is there: the TypeError is raised where no application can catch it. Node ids of "
-        "both clusters that are the same would hide it; a supervisor that starts the process anew does.",
+        "both clusters that are the same would hide it; a supervisor that starts the process anew does. It does not "
+        "live through a move of its coordinator within one cluster either. Version 2.12.1, which wants Node.js 22, "
+        "looks for the coordinator anew, and then commits with a member id that is null, upon which a broker closes "
+        "the connection: its consumers do not come back either.",
     ),
     _Reason(
         lambda row: row.mode is Mode.STREAMS and "committing offsets via consumer" in row.said,

@@ -20,6 +20,7 @@ _TITLES: Mapping[tuple[Remedies, ActName], str] = {
     ("on", "unplanned"): "The cluster that serves is lost",
     ("off", "planned"): "For comparison: a planned switch without the remedies",
     ("off", "unplanned"): "For comparison: the cluster is lost, without the remedies",
+    ("rebootstrap", "planned"): "For comparison: a planned switch in which clients are told to start over",
 }
 _HEAD = ("client", "doing", "first", "stable", "lost", "twice", "skipped", "again", "disorder", "errors", "held")
 _MEANINGS: Mapping[str, str] = {
@@ -98,6 +99,14 @@ new producer for that. Their markers make the offsets of both sides differ by mo
 deleted."""
 
 
+_REBOOTSTRAP = """\
+With the remedies on, and all these clients named in the virtual cluster's `rebootstrap`: REBOOTSTRAP_REQUIRED
+(KIP-1102) is what they hear when they ask for Metadata while they are moved. They forget all brokers and come back by
+their bootstrap addresses. The gateway said it {times} times. What this table has over the first is what they gain by
+it; two runs of either differ by as much. Here are the clients that do as they are told and ask for Metadata on a
+connection that is about to be closed; librdkafka has none left to ask on when that to its only broker goes."""
+
+
 def write(found: Switched) -> Path:
     """Write the page; return where."""
     PAGE.write_text(text(found), encoding="utf-8")
@@ -168,7 +177,8 @@ def _section(found: Switched, remedies: Remedies, act: ActName, title: str) -> s
         return ""
     table = _table(_HEAD, [_cells(row) for row in rows])
     notes = _list([note for row in rows if (note := _note(row))])
-    return "\n\n".join(filter(None, [f"## {title}", table, notes]))
+    told = _REBOOTSTRAP.format(times=found.rebootstraps) if remedies == "rebootstrap" else ""
+    return "\n\n".join(filter(None, [f"## {title}", told, table, notes]))
 
 
 def _cells(row: Row) -> list[str]:

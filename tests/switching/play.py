@@ -61,6 +61,8 @@ class Record:
     versions: Mapping[str, str] = field(default_factory=dict)
     spoiled: list[str] = field(default_factory=list)
     complaints: list[str] = field(default_factory=list)
+    rebootstraps: int = 0
+    """How often a client was told to start over."""
 
 
 def plans_of(drivers: Iterable[Driver]) -> list[Plan]:
@@ -85,9 +87,10 @@ async def played(play: Play, folder: Path, ports: PortLeases) -> Record:
     plans = plans_of(play.drivers)
     topics = sorted({plan.topic for plan in plans})
     made = [*topics, *(output for plan in plans for output in plan.outputs)]
+    told = {driver.rebootstraps_as for driver in play.drivers if play.remedies == "rebootstrap"} - {""}
     async with (
         open_pair(folder / "lab", play.tell) as pair,
-        open_front(pair, play.remedies, ports, folder / "gateway") as front,
+        open_front(pair, play.remedies, ports, folder / "gateway", told=sorted(told)) as front,
     ):
         record.versions = pair.versions
         play.tell("making topics whose first records are gone; starting the mirror")
@@ -103,6 +106,7 @@ async def played(play: Play, folder: Path, ports: PortLeases) -> Record:
         except* CheckFailedError as errors:
             record.spoiled += [str(each) for each in errors.exceptions]
         record.complaints = front.way.complaints
+        record.rebootstraps = await front.rebootstraps()
     return record
 
 

@@ -59,6 +59,8 @@ class Switched(BaseModel):
     """Switchovers that did not take place."""
     complaints: list[str] = []
     """Errors of its own that the gateway logged."""
+    rebootstraps: int = 0
+    """How often the gateway told a client to start over."""
     load: float = 0.0
     """The highest load average of a minute; 0: not looked at."""
     cores: int = 0

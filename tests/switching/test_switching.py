@@ -1,12 +1,15 @@
-"""A small part of the matrix: two Python clients in all their modes, a planned switch, the remedies on."""
+"""Small parts of the matrix: a planned switch beneath two Python clients in all their modes, and beneath Java clients
+that are told to start over."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import pytest
+import trio
 
 from appliance.lab.ports import PortLeases
+from tests.matrix.drivers.java import java_clients, jdk
 from tests.matrix.drivers.python import python_clients
 from tests.switching.bars import damage
 from tests.switching.play import Play, plans_of, played
@@ -22,6 +25,25 @@ async def test_a_planned_switch_beneath_python_clients_damages_nothing(tmp_path:
         record = await played(Play(drivers, "on", ["planned"], lambda _: None), tmp_path, ports)
     assert (record.spoiled, record.complaints) == ([], [])
     found = rows(record.accounts, record.acts, "on")
+    assert [(row.client, row.mode) for row in found] == [(plan.driver.name, plan.mode) for plan in plans_of(drivers)]
+    for row in found:
+        assert damage(row) == [], f"{row.client}, {row.mode}"
+        assert row.first_success is not None, f"{row.client}, {row.mode} did not come back"
+
+
+@pytest.mark.kafka
+@pytest.mark.long
+@pytest.mark.timeout(600)
+@pytest.mark.skipif(jdk() is None, reason="the Java client is compiled by the machine's JDK, and there is none")
+async def test_java_clients_start_over_where_a_switchover_tells_them_to_and_are_damaged_by_nothing(tmp_path: Path):
+    drivers = [driver for driver in java_clients() if driver.rebootstraps_as]
+    for driver in drivers:
+        await trio.to_thread.run_sync(driver.prepare, lambda _: None)
+    with PortLeases() as ports:
+        record = await played(Play(drivers, "rebootstrap", ["planned"], lambda _: None), tmp_path, ports)
+    assert (record.spoiled, record.complaints) == ([], [])
+    assert record.rebootstraps > 0
+    found = rows(record.accounts, record.acts, "rebootstrap")
     assert [(row.client, row.mode) for row in found] == [(plan.driver.name, plan.mode) for plan in plans_of(drivers)]
     for row in found:
         assert damage(row) == [], f"{row.client}, {row.mode}"

@@ -12,7 +12,8 @@ themselves, and each has its remedy here, one a file:
 
 Some hold for producers as well, or only for them: `topic_ids` keeps the ids of topics, by which clients tell a topic
 from one that was made anew; `sequences` lets idempotent producers come back to a cluster that has known them before;
-`transactions` lets transactional producers begin again, whose ids (`transactional_ids`) the new side does not know.
+`transactions` lets transactional producers begin again, whose ids (`transactional_ids`) the new side does not know;
+`rebootstrap` tells the clients that were named for it to start over.
 
 `leader_epochs` lets leader epochs go on rising, or clients would not believe the new side's Metadata. `beginnings`
 gives groups that have no offsets on the new side the beginning that was declared. `way_back` says where logs ended when

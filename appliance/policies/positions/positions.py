@@ -13,6 +13,7 @@ from appliance.policies.positions.leader_epochs import LeaderEpochs
 from appliance.policies.positions.members import Members, News
 from appliance.policies.positions.membership import Membership
 from appliance.policies.positions.offset_maps import NO_MAPS, PositionMaps
+from appliance.policies.positions.rebootstrap import Rebootstrap
 from appliance.policies.positions.rejoin import Rejoin
 from appliance.policies.positions.sequences import FIRST_SWITCH, Sequences
 from appliance.policies.positions.topic_ids import TopicIds
@@ -83,6 +84,8 @@ class Positions:
             made.append(Transactions(ids, serving, after_switch=ids.any_left_behind))
         if not was_switched:
             return made
+        if spec.rebootstrap:
+            made.append(Rebootstrap(serving, spec.rebootstrap))
         if spec.remedies.hold_fetch == "on":
             limit, then = spec.hold_fetch.up_to, spec.hold_fetch.then
             made.append(HoldFetch(self._holding, serving, self._clock, limit=limit, then=then))

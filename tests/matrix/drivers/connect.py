@@ -9,7 +9,7 @@ from appliance.lab.jarlock import KAFKA_VERSION
 from appliance.lab.kafka_settings import render
 from tests.matrix.driver import Command, Progress
 from tests.matrix.drivers.console_tools import lab_jars
-from tests.matrix.drivers.java import JavaProgram
+from tests.matrix.drivers.java import SOFTWARE, JavaProgram
 from tests.matrix.standing import Mode
 from tests.matrix.tasks import Task
 
@@ -24,6 +24,7 @@ class KafkaConnect(JavaProgram):
     runs_forever = False
     stands_as = (Mode.SINK,)
     reads_of = "kafka-clients 4.3.1"
+    rebootstraps_as = SOFTWARE
 
     def __init__(self) -> None:
         super().__init__(f"kafka-connect-{KAFKA_VERSION}", ["Given.java", "SinkClient.java"], 17)

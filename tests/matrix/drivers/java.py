@@ -18,6 +18,8 @@ FOLDER = PROGRAMS / "java"
 SMALL = ("-Xmx192m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn")
 """The jdk's own defaults take a quarter of the machine each; start-up decides here, not peak speed."""
 
+SOFTWARE = "apache-kafka-java"
+"""What kafka-clients say they are, and what is built on them."""
 _NO_SHARE = "share groups came with 4.1"
 _NO_NEW_GROUP = "the protocol of KIP-848 came with 3.7"
 
@@ -101,6 +103,7 @@ class JavaClient(JavaProgram):
         self.version = version
         self.cannot = cannot
         self.remark = remark
+        self.rebootstraps_as = SOFTWARE if version.startswith("4.") else ""
 
     def command(self, task: Task, folder: Path) -> Command:  # noqa: ARG002 - it needs no files
         return self.java("ShareClient" if task.verb is Verb.SHARE else "Client", *task.flags())

@@ -11,7 +11,7 @@ import trio
 from appliance.lab.jarlock import KAFKA_VERSION
 from tests.matrix.checks import FEW, MANY, PARTITIONS, Scene, named
 from tests.matrix.driver import Check, CheckFunction, Command
-from tests.matrix.drivers.java import JavaProgram
+from tests.matrix.drivers.java import SOFTWARE, JavaProgram
 from tests.matrix.running import PATIENCE, CheckFailedError, Running, expect
 from tests.matrix.standing import Mode
 from tests.matrix.tasks import GroupProtocol, Task, Verb
@@ -27,6 +27,7 @@ class KafkaStreams(JavaProgram):
     runs_forever = False
     stands_as = (Mode.STREAMS, Mode.STREAMS_GROUP, Mode.STREAMS_EXACTLY_ONCE)
     reads_of = "kafka-clients 4.3.1"
+    rebootstraps_as = SOFTWARE
     leaves = (_COPIED, _COUNTED)
     remark = (
         "produce, group: copies a topic; commit: a new instance without local state goes on where the last one "

@@ -16,6 +16,7 @@ from appliance.policies.positions.membership import Membership
 from appliance.policies.positions.offset_map import IDENTITY, shifted
 from appliance.policies.positions.offset_maps import NO_MAPS, PositionMaps, TopicId
 from appliance.policies.positions.positions import Positions
+from appliance.policies.positions.rebootstrap import Rebootstrap
 from appliance.policies.positions.rejoin import Rejoin
 from appliance.policies.positions.sequences import Sequences
 from appliance.policies.positions.topic_ids import TopicIds
@@ -68,6 +69,12 @@ def test_after_it_all_remedies_are_there_and_each_can_be_turned_off():
     }
     for remedy, kind in switched_off.items():
         assert kinds(spec(remedies={remedy: "off"})) == [each for each in everything if each is not kind]
+
+
+def test_clients_are_told_to_start_over_only_where_some_are_named_and_only_behind_a_switch():
+    named = spec(rebootstrap=[{"software": "apache-kafka-java", "since": "4.0"}])
+    assert Rebootstrap in kinds(named)
+    assert Rebootstrap not in kinds(named, NEVER) + kinds(spec())
 
 
 def test_writes_are_looked_into_only_where_producers_were_left_behind():
