@@ -103,15 +103,15 @@ async def _run(options: argparse.Namespace, drivers: Sequence[Driver], screen: S
             (company, run) for company in companies(ready) for run in RUNS
         ):
             if options.remedies in {None, remedies}:
-                play = Play(cast(company, remedies), remedies, acts, screen.tell)
-                if not play.drivers:
+                if not (shown := judged(company, remedies)):
                     continue
+                play = Play(company, remedies, acts, screen.tell)
                 try:
                     record = await played(play, directory / f"{number:02}-{remedies}", ports)
                 except (LabError, NoWayError) as error:
                     found.spoiled.append(f"{company[0].language}, remedies {remedies}: {error}")
                     continue
-                found.rows += rows(record.accounts, record.acts, remedies)
+                found.rows += [row for row in rows(record.accounts, record.acts, remedies) if row.client in shown]
                 found.spoiled += record.spoiled
                 found.complaints += record.complaints
                 found.rebootstraps += record.rebootstraps
@@ -139,9 +139,10 @@ def companies(drivers: Iterable[Driver]) -> list[list[Driver]]:
     return list(by_language.values())
 
 
-def cast(company: Sequence[Driver], remedies: Remedies) -> list[Driver]:
-    """Return who of a company plays: where clients are told to start over, those that do."""
-    return [driver for driver in company if remedies != "rebootstrap" or driver.rebootstraps_as]
+def judged(company: Sequence[Driver], remedies: Remedies) -> set[str]:
+    """Return the clients of a company of which there are rows: where clients are told to start over, those that do. The
+    others play all the same, so that the machine has as much to do."""
+    return {driver.name for driver in company if remedies != "rebootstrap" or driver.rebootstraps_as}
 
 
 async def _prepared(driver: Driver, found: Switched, screen: Screen) -> bool:

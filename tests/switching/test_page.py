@@ -9,7 +9,7 @@ import pytest
 from tests.matrix.drivers.every import every_standing_client
 from tests.matrix.drivers.python import python_clients
 from tests.matrix.standing import OF_LIBRARIES, Mode, modes_of
-from tests.switching.__main__ import chosen, companies
+from tests.switching.__main__ import chosen, companies, judged
 from tests.switching.page import text
 from tests.switching.play import plans_of
 from tests.switching.rows import Row, Switched
@@ -93,3 +93,17 @@ def test_a_missed_bar_is_explained_or_said_to_be_unexplained():
         found(row(lost=1, broken=["1 lost"]))
     )
     assert "Why bars were missed" not in text(found(row(), row(remedies="off", lost=1, broken=["1 lost"])))
+
+
+def test_where_clients_are_told_to_start_over_there_are_rows_of_those_that_do():
+    drivers = every_standing_client()
+    assert judged(drivers, "on") == {driver.name for driver in drivers}
+    assert judged(drivers, "rebootstrap") == {"kafka-clients 4.3.1", "Kafka Streams", "Kafka Connect"}
+    assert judged(python_clients(), "rebootstrap") == set()
+
+
+def test_the_page_says_how_often_clients_were_told_to_start_over():
+    page = text(found(row(), row(remedies="rebootstrap", stable=0.4), rebootstraps=7))
+    assert "## For comparison: a planned switch in which clients are told to start over" in page
+    assert "The gateway said it 7 times" in page
+    assert "told to start over" not in text(found(row()))
