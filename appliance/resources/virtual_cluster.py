@@ -43,8 +43,9 @@ class VirtualClusterSpec(Spec):
     rebootstrap: list[ClientSoftware] = Field(default_factory=list)
     """Clients that are told to start over from their bootstrap addresses (REBOOTSTRAP_REQUIRED, KIP-1102) when they ask
     for Metadata while a switchover moves them; all others, and those too, have their connections closed node by node.
-    None by default: measured, nobody is back sooner for it (docs/switchover.md has the figures). It is for those whose
-    bootstrap address leads elsewhere by now."""
+    None by default: measured, nobody is back sooner for it (docs/switchover.md has the figures), and a producer that is
+    not idempotent may write in another order what it had under way. It is for those whose bootstrap address leads
+    elsewhere by now."""
     remedies: Remedies = Field(default_factory=Remedies)
 
     @model_validator(mode="after")

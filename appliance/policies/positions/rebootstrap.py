@@ -6,8 +6,8 @@ does about the first is to ask for Metadata over one of the others: that questio
 serves no more, gets this answer. Nothing has to be remembered for it, and who asks nothing is moved like all others.
 
 Which clients: those that the virtual cluster names, by the software and version that they say they are (KIP-511). By
-default none: nobody is back sooner for it (`docs/switchover.md` has what was measured), and who has a write under way
-closes the connection on which its answer is due.
+default none: nobody is back sooner for it (`docs/switchover.md` has what was measured), and who has writes under way
+closes the connection on which their answers are due: one that is not idempotent may then write them in another order.
 """
 
 from __future__ import annotations
