@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+from appliance.resources.consumer_switching import LEGAL_SOFTWARE
 from appliance.wire.apis import Api, understood
 from appliance.wire.editing import string_at
 from appliance.wire.errors import Malformed
@@ -12,8 +13,7 @@ from appliance.wire.walk import Buffer, walk_of
 
 _FIRST_VERSION = 3
 _FIELDS = ("client_software_name", "client_software_version")
-_LEGAL = re.compile(r"[a-zA-Z0-9](?:[a-zA-Z0-9.\-]{0,62}[a-zA-Z0-9])?")
-"""What KIP-511 allows, and brokers insist on; the length is our own limit, for it is shown to people."""
+_LEGAL = re.compile(LEGAL_SOFTWARE)
 
 
 class Software(NamedTuple):

@@ -11,6 +11,9 @@ from pydantic import BeforeValidator, Field
 from appliance.resources.envelope import Spec
 from appliance.resources.units import Duration
 
+LEGAL_SOFTWARE = r"[a-zA-Z0-9](?:[a-zA-Z0-9.\-]{0,62}[a-zA-Z0-9])?"
+"""A name or version as clients may say theirs: what KIP-511 allows, and brokers insist on; the length is our own limit,
+for it is shown to people."""
 _POSITIONS = ("client", "earliest", "latest", "refuse")
 _TIMESTAMP = "timestamp:"
 _VERSION = re.compile(r"v?([0-9]+(?:\.[0-9]+)*?)(?:\.0+)*(?![0-9.])")
@@ -61,7 +64,7 @@ class HoldFetch(Spec):
 class ClientSoftware(Spec):
     """Clients, by what they say of themselves in ApiVersions (KIP-511); the plan of a switchover shows it."""
 
-    software: str = Field(pattern=r"^[a-zA-Z0-9](?:[a-zA-Z0-9.\-]*[a-zA-Z0-9])?$")
+    software: str = Field(pattern=f"^{LEGAL_SOFTWARE}$")
     """Such as `apache-kafka-java`, `librdkafka`, `kgo`."""
     since: str | None = Field(default=None, pattern=r"^[0-9]+(?:\.[0-9]+)*$")
     """The first version, such as `4.0`. None: all, also those that do not say theirs."""

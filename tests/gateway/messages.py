@@ -9,8 +9,8 @@ import datetime
 import io
 import struct
 import uuid
-from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple, TypeVar
 
 from kio.schema.api_versions.v0 import response as versions_v0
 from kio.schema.api_versions.v3 import request as versions_request
@@ -31,6 +31,7 @@ PRODUCE, FETCH, METADATA, LIST_GROUPS, API_VERSIONS = 0, 1, 3, 16, 18
 PRODUCE_VERSION, FETCH_VERSION, METADATA_VERSION = 11, 17, 9
 _AT_ONCE = i32Timedelta.parse(datetime.timedelta())
 
+Broker = TypeVar("Broker")
 Nodes = Mapping[int, tuple[str, int]]
 """Node id -> host and port."""
 
@@ -177,14 +178,10 @@ def versions_in(body: bytes) -> dict[int, tuple[int, int]]:
 
 def metadata_answer(nodes: Nodes, cluster_id: str = "cluster-of-the-tests") -> bytes:
     """Return the body of a Metadata response."""
-    brokers = tuple(
-        metadata_v9.MetadataResponseBroker(node_id=BrokerId(node_id), host=host, port=i32(port), rack=None)
-        for node_id, (host, port) in nodes.items()
-    )
     return bytes_of(
         metadata_v9.MetadataResponse(
             throttle_time=_AT_ONCE,
-            brokers=brokers,
+            brokers=_brokers(metadata_v9.MetadataResponseBroker, nodes),
             cluster_id=cluster_id,
             controller_id=BrokerId(min(nodes)),
             topics=(),
@@ -193,16 +190,19 @@ def metadata_answer(nodes: Nodes, cluster_id: str = "cluster-of-the-tests") -> b
     )
 
 
+def _brokers(kind: Callable[..., Broker], nodes: Nodes) -> tuple[Broker, ...]:
+    """Return the brokers of a Metadata response, in the type that its version has for them."""
+    return tuple(
+        kind(node_id=BrokerId(node_id), host=host, port=i32(port), rack=None) for node_id, (host, port) in nodes.items()
+    )
+
+
 def newer_metadata_answer(nodes: Nodes) -> bytes:
     """Return the body of an answer to `newer_metadata`."""
-    brokers = tuple(
-        metadata_v13.MetadataResponseBroker(node_id=BrokerId(node_id), host=host, port=i32(port), rack=None)
-        for node_id, (host, port) in nodes.items()
-    )
     return bytes_of(
         metadata_v13.MetadataResponse(
             throttle_time=_AT_ONCE,
-            brokers=brokers,
+            brokers=_brokers(metadata_v13.MetadataResponseBroker, nodes),
             cluster_id="c",
             controller_id=BrokerId(min(nodes)),
             topics=(),

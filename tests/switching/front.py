@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from typing import Any, Literal
 import httpx
 import trio
 import yaml
+from prometheus_client.parser import text_string_to_metric_families
 
 from appliance.lab.ports import PortLeases
 from appliance.policies.positions.way_back import WayBack
@@ -27,9 +27,10 @@ from tests.switching.pair import Pair, Place
 Remedies = Literal["on", "off", "rebootstrap"]
 """`rebootstrap`: on, and clients that do as they are told are told to start over."""
 VIRTUAL_CLUSTER = "matrix"
+_ON: Mapping[str, Any] = {"offsets": "continuous"}
 _SPECS: Mapping[Remedies, Mapping[str, Any]] = {
-    "on": {"offsets": "continuous"},
-    "rebootstrap": {"offsets": "continuous"},
+    "on": _ON,
+    "rebootstrap": _ON,
     "off": {
         "producer_ids": "plain",
         "remedies": {
@@ -45,7 +46,6 @@ _SPECS: Mapping[Remedies, Mapping[str, Any]] = {
     },
 }
 """What is declared beside the clusters: all that the gateway can do, and a plain switch of the upstream."""
-_REBOOTSTRAPS = re.compile(r'tidegate_response_errors_total\{[^}]*error="REBOOTSTRAP_REQUIRED"[^}]*\} (\S+)')
 SWITCH_SECONDS = 180.0
 """More than a switchover with its holds may take."""
 
@@ -72,8 +72,9 @@ class Front:
     async def rebootstraps(self) -> int:
         """Return how often a client was told to start over."""
         async with httpx.AsyncClient(headers={"Authorization": f"Bearer {self.token}"}) as http:
-            shown = (await http.get(f"http://{self.api}/metrics")).text
-        return sum(int(float(each[1])) for each in _REBOOTSTRAPS.finditer(shown))
+            shown = (await http.get(f"http://{self.api}/metrics")).raise_for_status().text
+        samples = [sample for family in text_string_to_metric_families(shown) for sample in family.samples]
+        return sum(int(each.value) for each in samples if each.labels.get("error") == "REBOOTSTRAP_REQUIRED")
 
     def beginnings(self) -> dict[Place, int]:
         """Return the offsets at which the cluster that serves now began to write itself, where that is known."""

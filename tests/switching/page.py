@@ -103,9 +103,9 @@ _REBOOTSTRAP = """\
 With the remedies on, and all these clients named in the virtual cluster's `rebootstrap`: REBOOTSTRAP_REQUIRED
 (KIP-1102) is what they hear when they ask for Metadata while they are moved. They forget all brokers and come back by
 their bootstrap addresses. The gateway said it {times} times. What this table has over the first is what they gain by
-it; two runs of either differ by as much. Here are the clients that do as they are told and ask for Metadata on a
-connection that is about to be closed; librdkafka has none left to ask on when that to its only broker goes. All
-others of their language were at work beside them, as in the first table."""
+it. Here are the clients that do as they are told and ask for Metadata on a connection that is about to be closed;
+librdkafka has none left to ask on when that to its only broker goes. All others of their language were at work beside
+them, as in the first table."""
 
 
 def write(found: Switched) -> Path:

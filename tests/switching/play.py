@@ -106,7 +106,8 @@ async def played(play: Play, folder: Path, ports: PortLeases) -> Record:
         except* CheckFailedError as errors:
             record.spoiled += [str(each) for each in errors.exceptions]
         record.complaints = front.way.complaints
-        record.rebootstraps = await front.rebootstraps()
+        if told:
+            record.rebootstraps = await front.rebootstraps()
     return record
 
 
