@@ -67,8 +67,13 @@ class Driver(ABC):
     """Whether it can produce and consume without end, told event by event (`standing`)."""
     idempotent = True
     """Whether its producer can be idempotent."""
+    reverses = False
+    """Whether its producer, where it is not idempotent and has several requests in flight, sends them again in reverse
+    when their connection breaks, whoever broke it. It then stands with one in flight."""
     assigns = True
     """Whether it can read without a group."""
+    falls_as: Mapping[Mode, str] = {}
+    """What it cannot go on doing when a broker dies, with or without a gateway, each with the reason."""
     stands_as: Sequence[Mode] = ()
     """What else it can be doing without end; it then reads the topic of `reads_of`, a client that writes."""
     reads_of: str = ""

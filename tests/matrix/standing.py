@@ -13,7 +13,7 @@ it), and every error that an application would see; values are unique (`NAME-N`)
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from enum import StrEnum
@@ -36,6 +36,7 @@ class Mode(StrEnum):
     """What a client does while something happens."""
 
     PRODUCER = "producer"
+    ONE_IN_FLIGHT = "producer, one request in flight"
     IDEMPOTENT = "idempotent producer"
     TRANSACTIONAL = "transactional producer"
     CLASSIC = "consumer, classic group"
@@ -49,7 +50,7 @@ class Mode(StrEnum):
     @property
     def produces(self) -> bool:
         """Whether it writes; otherwise it reads."""
-        return self in {Mode.PRODUCER, Mode.IDEMPOTENT, Mode.TRANSACTIONAL}
+        return self in {Mode.PRODUCER, Mode.ONE_IN_FLIGHT, Mode.IDEMPOTENT, Mode.TRANSACTIONAL}
 
     @property
     def in_group(self) -> bool:
@@ -64,6 +65,7 @@ class Mode(StrEnum):
 
 OF_LIBRARIES = (
     Mode.PRODUCER,
+    Mode.ONE_IN_FLIGHT,
     Mode.IDEMPOTENT,
     Mode.TRANSACTIONAL,
     Mode.CLASSIC,
@@ -75,9 +77,9 @@ OF_LIBRARIES = (
 
 def modes_of(driver: Driver) -> list[Mode]:
     """Return what a client can be doing without end."""
-    lacking = set()
     if not driver.runs_forever:
         return list(driver.stands_as)
+    lacking = {*driver.falls_as, Mode.PRODUCER if driver.reverses else Mode.ONE_IN_FLIGHT}
     if not driver.idempotent:
         lacking.add(Mode.IDEMPOTENT)
     if not driver.assigns:
@@ -118,7 +120,8 @@ class Plan:
             topic=self.topic,
             prefix=self.name,
             pace=pace if self.mode.produces else 0,
-            idempotent=self.mode is not Mode.PRODUCER,
+            idempotent=self.mode not in {Mode.PRODUCER, Mode.ONE_IN_FLIGHT},
+            in_flight=1 if self.mode is Mode.ONE_IN_FLIGHT else 0,
             transactional_id=self.name if self.mode in {Mode.TRANSACTIONAL, Mode.STREAMS_EXACTLY_ONCE} else "",
             group=self.group,
             protocol="consumer" if self.mode in {Mode.NEW_GROUP, Mode.STREAMS_GROUP} else "classic",
@@ -134,13 +137,16 @@ class Standing:
     running: dict[Plan, Running]
     watch: Watch
 
-    async def flowing(self, count: int = 10) -> None:
-        """Wait until each client has gone on by so many records. Raises CheckFailedError with all that did not."""
-        goals = {plan: self.told(plan) + count for plan in self.running}
+    async def flowing(self, count: int = 10, of: Iterable[Plan] | None = None) -> None:
+        """Wait until each client (`of`: of these) has gone on by so many records.
+
+        Raises CheckFailedError with all that did not.
+        """
+        goals = {plan: self.told(plan) + count for plan in (self.running if of is None else of)}
         with trio.move_on_after(PATIENCE):
             while any(self.told(plan) < goal for plan, goal in goals.items()):
-                for client in self.running.values():
-                    client.expect_alive()
+                for plan in goals:
+                    self.running[plan].expect_alive()
                 await trio.sleep(_LOOK)
             return
         late = [plan for plan, goal in goals.items() if self.told(plan) < goal]

@@ -50,6 +50,8 @@ class Task:
     partitions: int = 0
     transactional_id: str = ""
     idempotent: bool = True
+    in_flight: int = 0
+    """Requests that a producer may have in flight; 0: as many as its library has by default."""
     pace: int = 0
     """Milliseconds between records."""
     assign: bool = False
@@ -58,7 +60,7 @@ class Task:
         """Return command and arguments; what has its default is not said."""
         flags = [self.verb.value, *self.access.flags(), "--topic", self.topic, "--prefix", self.prefix]
         flags += ["--protocol", self.protocol, "--isolation", self.isolation]
-        for name in ("count", "partitions", "pace", "group", "transactional_id"):
+        for name in ("count", "partitions", "pace", "group", "transactional_id", "in_flight"):
             if value := getattr(self, name):
                 flags += [f"--{name.replace('_', '-')}", str(value)]
         for name in ("idempotent", "assign"):

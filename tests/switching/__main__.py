@@ -145,6 +145,11 @@ def judged(company: Sequence[Driver], remedies: Remedies) -> set[str]:
     return {driver.name for driver in company if remedies != "rebootstrap" or driver.rebootstraps_as}
 
 
+def not_asked(driver: Driver) -> dict[str, str]:
+    """Return what a client is not switched beneath at, and why: it does not live through the death of a broker."""
+    return {f"{driver.name}, {mode}": why for mode, why in driver.falls_as.items()}
+
+
 async def _prepared(driver: Driver, found: Switched, screen: Screen) -> bool:
     missing = driver.needs() if modes_of(driver) else driver.why_not_standing
     if missing is not None:
@@ -157,6 +162,9 @@ async def _prepared(driver: Driver, found: Switched, screen: Screen) -> bool:
     except CannotPrepareError as error:
         found.not_run[driver.name] = f"not installed: {error}"
         return False
+    left_out = not_asked(driver)
+    found.not_run |= left_out
+    found.excused += left_out
     return True
 
 

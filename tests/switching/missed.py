@@ -16,6 +16,9 @@ class _Reason:
     text: str
 
 
+_NOT_IDEMPOTENT = {Mode.PRODUCER, Mode.ONE_IN_FLIGHT}
+
+
 def _slow(row: Row) -> bool:
     return row.act != "unplanned" and (row.stable is None or row.stable > 5)
 
@@ -28,27 +31,17 @@ _REASONS = (
     _Reason(
         lambda row: row.mode is Mode.PRODUCER and row.out_of_order > 0,
         "Producers that are not idempotent write out of order",
-        "Each has several requests in flight by default (Java 5). When its connection closes with some under way, it "
+        "Each has several requests in flight by default. When its connection closes with some under way, it "
         "sends them again in whatever order they come back to it; its library's documentation says so. Those that were "
         "held are written by the gateway (`remedies.held_writes`); a connection on which something else was under way "
         "at that moment is closed all the same. Let the producer be idempotent, or have one request in flight.",
     ),
     _Reason(
-        lambda row: row.mode is Mode.PRODUCER and row.act != "unplanned" and row.duplicated > 0,
+        lambda row: row.mode in _NOT_IDEMPOTENT and row.act != "unplanned" and row.duplicated > 0,
         "Producers that are not idempotent write a record twice",
         "Metadata of the new cluster does not name the old one's brokers. Libraries then close their connections to "
         "them, with a request under way, and send it again. That is what at-least-once means: let the producer be "
         "idempotent.",
-    ),
-    _Reason(
-        lambda row: row.client == "@platformatic/kafka" and bool(row.ended),
-        "A consumer's process ends by itself",
-        "The library keeps its group's coordinator by node id and looks it up among the brokers of new Metadata, "
-        "without a check that it is there: the TypeError is raised where no application can catch it. Node ids of "
-        "both clusters that are the same would hide it; a supervisor that starts the process anew does. It does not "
-        "live through a move of its coordinator within one cluster either. Version 2.12.1, which wants Node.js 22, "
-        "looks for the coordinator anew, and then commits with a member id that is null, upon which a broker closes "
-        "the connection: its consumers do not come back either.",
     ),
     _Reason(
         lambda row: row.mode is Mode.STREAMS and "committing offsets via consumer" in row.said,

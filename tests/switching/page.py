@@ -27,8 +27,9 @@ _MEANINGS: Mapping[str, str] = {
     "doing": (
         "a streams application is a topology of Kafka Streams with a state store, at least once; a sink connector is a "
         "task in a standalone worker of Kafka Connect. Both read what kafka-clients 4.3.1 writes; delivered is what "
-        "the topology or the task has got. A new group does not wait for more members here, a streams group neither "
-        "(`group.streams.initial.rebalance.delay.ms`: 3 s by default)"
+        "the topology or the task has got. Producers of kafka-clients that are not idempotent have one request in "
+        "flight, as its documentation wants it for those who need order (see the hazards). A new group does not wait "
+        "for more members here, a streams group neither (`group.streams.initial.rebalance.delay.ms`: 3 s by default)"
     ),
     "first, stable": (
         "from the moment that the switch touches this client (writes are held; for a transactional producer: no "
@@ -81,6 +82,13 @@ continuous`: clients see the offsets of the cluster that served first, for ever.
 one that is not idempotent may change the order of several requests. Remedy, on by default: `remedies.held_writes`: a
 connection with held writes is not closed at the switch; the gateway has them written by the new leaders, answers, and
 closes it when its client waits for nothing.
+
+**A producer of kafka-clients that is not idempotent reverses what it sends again.** With several requests in flight
+(its default is five; its documentation says so) those that were under way on a connection that breaks go back to the
+front of its queue one by one, the latest last. That needs no gateway and no switch: a broker that dies is enough
+(`tests/switching/test_without_gateway.py` shows it, and that one request in flight keeps the order). A planned switch
+spares it the break by the remedy above; a cluster that is lost breaks every connection. Remedy, the producer's own: let
+it be idempotent, as it is by default since 3.0, or `max.in.flight.requests.per.connection=1`.
 
 **A group's offsets come over late.** MirrorMaker syncs them at an interval, and only if told to. Remedy, on by default:
 `remedies.group_offsets`: a planned switch writes them itself, at the place of each record on the new side.

@@ -52,9 +52,10 @@ class Switched(BaseModel):
     revision: str
     rows: list[Row] = []
     not_run: dict[str, str] = {}
-    """Client -> why it was not run."""
+    """Client, or one thing that it can be doing -> why it was not run."""
     excused: list[str] = []
-    """Those of them that nobody is to blame for: no toolchain, or nothing that runs without end."""
+    """Those of them that no switchover is to blame for: no toolchain, nothing that runs without end, nothing that
+    lives through the death of a broker."""
     spoiled: list[str] = []
     """Switchovers that did not take place."""
     complaints: list[str] = []

@@ -9,7 +9,7 @@ import pytest
 from tests.matrix.drivers.every import every_standing_client
 from tests.matrix.drivers.python import python_clients
 from tests.matrix.standing import OF_LIBRARIES, Mode, modes_of
-from tests.switching.__main__ import chosen, companies, judged
+from tests.switching.__main__ import chosen, companies, judged, not_asked
 from tests.switching.page import text
 from tests.switching.play import plans_of
 from tests.switching.rows import Row, Switched
@@ -71,7 +71,7 @@ def test_every_client_that_can_run_without_end_is_in_one_company_with_all_of_its
     assert [driver for company in companies(drivers) for driver in company] == drivers
     plans = plans_of(python_clients())
     assert len({plan.name for plan in plans}) == len(plans)
-    assert {plan.mode for plan in plans} == set(OF_LIBRARIES)
+    assert {plan.mode for plan in plans} == {*OF_LIBRARIES} - {Mode.ONE_IN_FLIGHT}
     transactional = {plan.topic for plan in plans if plan.mode is Mode.TRANSACTIONAL}
     assert not transactional & {plan.topic for plan in plans if plan.mode is not Mode.TRANSACTIONAL}
 
@@ -93,6 +93,15 @@ def test_a_missed_bar_is_explained_or_said_to_be_unexplained():
         found(row(lost=1, broken=["1 lost"]))
     )
     assert "Why bars were missed" not in text(found(row(), row(remedies="off", lost=1, broken=["1 lost"])))
+
+
+def test_what_no_dead_broker_spares_is_not_asked_of_a_client_and_the_page_says_so():
+    left_out = {key: why for driver in every_standing_client() for key, why in not_asked(driver).items()}
+    consumers = {f"@platformatic/kafka, {mode}" for mode in (Mode.CLASSIC, Mode.NEW_GROUP)}
+    assert set(left_out) == consumers
+    assert not consumers & {f"{plan.driver.name}, {plan.mode}" for plan in plans_of(every_standing_client())}
+    page = text(found(row(), not_run=left_out, excused=list(left_out)))
+    assert "- @platformatic/kafka, consumer, classic group: does not live through a move" in page
 
 
 def test_where_clients_are_told_to_start_over_there_are_rows_of_those_that_do():

@@ -96,6 +96,8 @@ class JavaProgram(Driver):
 class JavaClient(JavaProgram):
     """kafka-clients: producer, consumer, share consumer, admin."""
 
+    reverses = True
+
     def __init__(self, version: str, cannot: Mapping[Check, str], remark: str = "") -> None:
         sources = ["Given.java", "Client.java", *([] if Check.SHARE in cannot else ["ShareClient.java"])]
         super().__init__(f"kafka-clients-{version}", sources, 11)

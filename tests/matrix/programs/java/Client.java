@@ -76,7 +76,11 @@ public final class Client {
 
     /** A producer that has failed for good throws: it is replaced, as an application would. */
     private void produce() throws Exception {
-        Map<String, ?> own = Map.of("enable.idempotence", given.is("idempotent"), "acks", "all", "linger.ms", 5);
+        Map<String, Object> own = new HashMap<>();
+        own.putAll(Map.of("enable.idempotence", given.is("idempotent"), "acks", "all", "linger.ms", 5));
+        if (given.number("in-flight") > 0) {
+            own.put("max.in.flight.requests.per.connection", given.number("in-flight"));
+        }
         KafkaProducer<String, String> producer = producer(own);
         for (int number = 0; given.more(number); number++) {
             String value = given.text("prefix") + "-" + number;
