@@ -22,6 +22,7 @@ from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._config import AlterConfigOpType, ConfigEntry, ConfigResource
 from confluent_kafka.admin._resource import ResourceType
 from confluent_kafka.cimpl import NewTopic
+from kafka.errors import CoordinatorLoadInProgressError
 from kio.schema.describe_groups.v5.request import DescribeGroupsRequest
 from kio.schema.describe_groups.v5.response import DescribeGroupsResponse
 from kio.schema.errors import ErrorCode
@@ -149,6 +150,20 @@ class Truth:
             admin.close()
         return str(kinds.get(group, ""))
 
+    def wait_ends(self) -> None:
+        """Wait until every transaction whose end is decided has it in its partitions: a coordinator that was killed
+        between the two does the rest when it is back. Raises TimeoutError.
+        """
+        deadline = time.monotonic() + SECONDS
+        admin = kafka.KafkaAdminClient(bootstrap_servers=self._bootstrap)
+        try:
+            while undone := _undone(admin):
+                if time.monotonic() > deadline:
+                    raise TimeoutError(f"the end of {undone} is not in its partitions after {SECONDS:g} s")
+                time.sleep(_LOOK)
+        finally:
+            admin.close()
+
     def workers(self, group: str) -> int:
         """Return how many members a group of Connect's workers has.
 
@@ -173,6 +188,15 @@ class Truth:
         resource = ConfigResource(ResourceType.GROUP, group, incremental_configs=entries)
         for future in self._admin.incremental_alter_configs([resource]).values():
             future.result(SECONDS)
+
+
+def _undone(admin: kafka.KafkaAdminClient) -> str:
+    """Return transactions whose end is decided and not written everywhere; a coordinator that loads is one."""
+    try:
+        found = admin.list_transactions(state_filters=["PrepareCommit", "PrepareAbort"])
+    except CoordinatorLoadInProgressError:
+        return "what a coordinator loads"
+    return ", ".join(each.transactional_id for listed in found.values() for each in listed)
 
 
 def _known(number: int | None) -> int:

@@ -113,6 +113,7 @@ async def _run(options: argparse.Namespace, drivers: Sequence[Driver], screen: S
                     continue
                 found.rows += [row for row in rows(record.accounts, record.acts, remedies) if row.client in shown]
                 found.spoiled += record.spoiled
+                found.stayed += [(remedies, client) for client in record.stayed]
                 found.complaints += record.complaints
                 found.rebootstraps += record.rebootstraps
                 found.versions |= record.versions

@@ -217,6 +217,7 @@ def _note(row: Row) -> str:
 
 def _troubles(found: Switched) -> str:
     said = [f"a switchover did not take place: {each}" for each in found.spoiled]
+    said += [f"a client had to be killed at the end, remedies {remedies}: {each}" for remedies, each in found.stayed]
     said += [f"the gateway logged an error of its own: {each}" for each in found.complaints]
     return f"\n## What else went wrong\n\n{_list(said)}\n" if said else ""
 

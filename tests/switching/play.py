@@ -60,6 +60,8 @@ class Record:
     acts: list[Act] = field(default_factory=list)
     versions: Mapping[str, str] = field(default_factory=dict)
     spoiled: list[str] = field(default_factory=list)
+    stayed: list[str] = field(default_factory=list)
+    """Clients that did not leave when they were asked to at the end."""
     complaints: list[str] = field(default_factory=list)
     rebootstraps: int = 0
     """How often a client was told to start over."""
@@ -104,7 +106,8 @@ async def played(play: Play, folder: Path, ports: PortLeases) -> Record:
                 await stage.everything()
                 record.accounts = [_account(plan, standing) for plan in plans]
         except* CheckFailedError as errors:
-            record.spoiled += [str(each) for each in errors.exceptions]
+            at_fault = record.stayed if record.accounts else record.spoiled  # all was told before they were to leave
+            at_fault += [str(each) for each in errors.exceptions]
         record.complaints = front.way.complaints
         if told:
             record.rebootstraps = await front.rebootstraps()
@@ -178,6 +181,7 @@ class _Stage:
         serving = await self._logs(target)
         settled = await self._settled(serving)
         await self.pair.cluster(source).start()  # to see what it has
+        await _ask(self.pair.truth(source).wait_ends)
         left = await self._logs(source)
         return Act(
             name="unplanned",

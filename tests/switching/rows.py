@@ -58,6 +58,8 @@ class Switched(BaseModel):
     lives through the death of a broker."""
     spoiled: list[str] = []
     """Switchovers that did not take place."""
+    stayed: list[tuple[Remedies, str]] = []
+    """Clients that had to be killed at the end of a play, and with which remedies."""
     complaints: list[str] = []
     """Errors of its own that the gateway logged."""
     rebootstraps: int = 0
@@ -70,6 +72,7 @@ class Switched(BaseModel):
     def passed(self) -> bool:
         """Whether all that was run with the remedies on held what must hold."""
         broken = [row for row in self.rows if row.remedies == "on" and row.broken]
+        stayed = [client for remedies, client in self.stayed if remedies == "on"]
         lacking = set(self.not_run) - set(self.excused)
         ran = any(row.remedies == "on" for row in self.rows)
-        return ran and not (broken or lacking or self.spoiled or self.complaints)
+        return ran and not (broken or stayed or lacking or self.spoiled or self.complaints)

@@ -46,6 +46,7 @@ def table(found: Switched) -> Group:
     """Return the result of a run, with all that did not hold below it."""
     said = [Text(f"gateway: {each}", "red") for each in found.complaints]
     said += [Text(f"no switchover: {each}", "yellow") for each in found.spoiled]
+    said += [Text(f"killed at the end, remedies {remedies}: {each}", "yellow") for remedies, each in found.stayed]
     said += [Text(f"{name}: not run: {why}", "yellow") for name, why in found.not_run.items()]
     for row in found.rows:
         if row.broken or row.errors:

@@ -52,6 +52,8 @@ def test_what_was_lost_stands_beside_what_replication_had_not_carried():
         ({"not_run": {"x": "no Go toolchain"}, "excused": ["x"]}, "- x: no Go toolchain", True),
         ({"not_run": {"x": "not installed: no network"}}, "- x: not installed: no network", False),
         ({"spoiled": ["planned: rolled-back"]}, "did not take place: planned: rolled-back", False),
+        ({"stayed": [("on", "x: no")]}, "a client had to be killed at the end, remedies on: x: no", False),
+        ({"stayed": [("off", "x: no")]}, "a client had to be killed at the end, remedies off: x: no", True),
         ({"complaints": ["TypeError: x (2 times)"]}, "an error of its own: TypeError: x (2 times)", False),
     ],
 )

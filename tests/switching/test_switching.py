@@ -23,7 +23,7 @@ async def test_a_planned_switch_beneath_python_clients_damages_nothing(tmp_path:
     drivers = [driver for driver in python_clients() if driver.name in {"confluent-kafka", "kafka-python"}]
     with PortLeases() as ports:
         record = await played(Play(drivers, "on", ["planned"], lambda _: None), tmp_path, ports)
-    assert (record.spoiled, record.complaints) == ([], [])
+    assert (record.spoiled, record.stayed, record.complaints) == ([], [], [])
     found = rows(record.accounts, record.acts, "on")
     assert [(row.client, row.mode) for row in found] == [(plan.driver.name, plan.mode) for plan in plans_of(drivers)]
     for row in found:
@@ -41,7 +41,7 @@ async def test_java_clients_start_over_where_a_switchover_tells_them_to_and_lose
         await trio.to_thread.run_sync(driver.prepare, lambda _: None)
     with PortLeases() as ports:
         record = await played(Play(drivers, "rebootstrap", ["planned"], lambda _: None), tmp_path, ports)
-    assert (record.spoiled, record.complaints) == ([], [])
+    assert (record.spoiled, record.stayed, record.complaints) == ([], [], [])
     assert record.rebootstraps > 0
     found = rows(record.accounts, record.acts, "rebootstrap")
     assert [(row.client, row.mode) for row in found] == [(plan.driver.name, plan.mode) for plan in plans_of(drivers)]
