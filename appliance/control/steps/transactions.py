@@ -48,16 +48,14 @@ async def _rouse_coordinators(run: Run, transactional_id: str) -> None:
 async def settle(run: Run, left: Sequence[OpenTransaction]) -> None:
     """Bring these transactions to their end; nothing is open when this returns, unless it was to be left so."""
     switchover, source = run.switchover, run.both[0]
-    first, passing, ended = len(left), frozenset[str](), frozenset[str]()
+    first = len(left)
     with trio.move_on_after(switchover.order.finish_transactions):
         while left:
-            ids = frozenset(each.transactional_id for each in left)
-            # An id that was seen to end stays out, or a busy producer would never be done.
-            ended |= passing - ids
-            fresh = ids - passing - ended
-            if fresh:
-                passing |= fresh
-                run.set_fence(Fence("ending", passing - ended))
+            # Whatever is under way may go on, also what began before the fence was there. What is ending needs nothing
+            # but EndTxn, which always passes; were its id let through, its producer would begin the next one.
+            fence = Fence("ending", frozenset(each.transactional_id for each in left if each.state == "Ongoing"))
+            if fence != run.fence:
+                run.set_fence(fence)
                 await run.in_effect()
             switchover.say(f"{len(left)} open")
             await trio.sleep(EVERY)

@@ -19,6 +19,9 @@ from appliance.wire.walk import walk_of
 BEGINS_BY_ITSELF = 12
 """The first version of Produce that adds its partitions to the transaction itself (KIP-890, part 2). Only clients that
 know TRANSACTION_ABORTABLE use it in transactions."""
+_BATCHED = 4
+"""The first version of AddPartitionsToTxn that may speak of several transactions (KIP-890). It was made for brokers; a
+client may use it for its own one (@platformatic/kafka does)."""
 _FIRST_FLEXIBLE = {
     Api.PRODUCE: 9,
     Api.ADD_PARTITIONS_TO_TXN: 3,
@@ -29,14 +32,14 @@ _FIRST_FLEXIBLE = {
 
 
 def transactional_id_of(question: Question) -> str:
-    """Return the request's transactional id; empty where it has none."""
-    below_4 = question.api_key == Api.ADD_PARTITIONS_TO_TXN and question.api_version < 4
-    field = "v3_and_below_transactional_id" if below_4 else "transactional_id"
-    places = walk_of(question.api_key, question.api_version, "request", (field,)).places(
-        question.body, 0, len(question.body)
-    )
+    """Return the request's transactional id; empty where it has none, or several as only brokers send them."""
+    body, field = question.body, "transactional_id"
+    if question.api_key == Api.ADD_PARTITIONS_TO_TXN:
+        field = "v3_and_below_transactional_id" if question.api_version < _BATCHED else "transactions.transactional_id"
+    places = walk_of(question.api_key, question.api_version, "request", (field,)).places(body, 0, len(body))
     compact = question.api_version >= _FIRST_FLEXIBLE[Api(question.api_key)]
-    return string_at(question.body, places[0].start, places[0].end, compact=compact) if places else ""
+    ids = {string_at(body, place.start, place.end, compact=compact) for place in places}
+    return ids.pop() if len(ids) == 1 else ""
 
 
 def answer_to(question: Question, code: ErrorCode) -> bytes:
@@ -54,12 +57,26 @@ def _answer(api_key: int, kind: Any, request: Any, code: ErrorCode) -> Any:
         outer = "results_by_topic_v3_and_below"
         values[outer] = _topics(kind, outer, "results_by_partition", request.v3_and_below_topics, code)
     elif "results_by_transaction" in kind.__dataclass_fields__:
-        values |= {"error_code": code, "results_by_transaction": ()}
+        values |= {"error_code": code, "results_by_transaction": _transactions(kind, request, code)}
     elif api_key == Api.TXN_OFFSET_COMMIT:
         values["topics"] = _topics(kind, "topics", "partitions", request.topics, code)
     else:
         values["error_code"] = code
     return kind(**values)
+
+
+def _transactions(kind: Any, request: Any, code: ErrorCode) -> tuple[Any, ...]:
+    """Return what is said of each transaction: nothing beside an error that is said of all, as brokers do."""
+    outer, inner = "topic_results", "results_by_partition"
+    result = element_type(kind, "results_by_transaction")
+    return tuple(
+        result(
+            transactional_id=each.transactional_id,
+            topic_results=_topics(result, outer, inner, each.topics, code),
+        )
+        for each in request.transactions
+        if code is ErrorCode.none
+    )
 
 
 def _topics(kind: Any, outer: str, inner: str, topics: Any, code: ErrorCode) -> tuple[Any, ...]:

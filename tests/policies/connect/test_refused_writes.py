@@ -117,18 +117,19 @@ def test_reads_are_none_of_its_business():
     assert not refusing.wants_response(Api.PRODUCE, 9)
 
 
-of_clients = pytest.mark.parametrize(
-    ("api", "version"), [each for each in kinds() if each[0] is not Api.ADD_PARTITIONS_TO_TXN or each[1] < 4]
-)
-"""Brokers alone use AddPartitionsToTxn from version 4 on."""
-
-
-@of_clients
+@every_kind
 def test_a_transaction_that_is_open_may_go_on(api: Api, version: int):
     refusing = RefusedWrites(open_transactions=frozenset({"shop-1"}))
     assert ask(refusing, api, version, request(api, version)) is None
     if api is not Api.END_TXN:
         assert isinstance(ask(refusing, api, version, request(api, version, "shop-2")), Reply)
+
+
+def test_a_request_of_several_transactions_is_no_client_s_and_may_not_pass():
+    refusing = RefusedWrites(open_transactions=frozenset({"shop-1", "shop-2"}))
+    both = [request(Api.ADD_PARTITIONS_TO_TXN, 5, name).transactions[0] for name in ("shop-1", "shop-2")]
+    message = replace(request(Api.ADD_PARTITIONS_TO_TXN, 5), transactions=tuple(both))
+    assert isinstance(ask(refusing, Api.ADD_PARTITIONS_TO_TXN, 5, message), Reply)
 
 
 def test_what_ended_does_not_begin_again():

@@ -48,6 +48,10 @@ def request(kind: Kind, transactional_id: str | None = LEFT, **values: Any) -> A
     )
     if "acks" in names:
         values.setdefault("acks", -1)
+    if "transactions" in names:
+        values = {
+            "transactions": tuple(replace(each, transactional_id=transactional_id) for each in message.transactions[:1])
+        }
     return replace(message, **values)
 
 
@@ -97,11 +101,27 @@ def test_a_write_that_awaits_no_answer_loses_its_connection():
     )
 
 
-@pytest.mark.parametrize("kind", [kind for kind in asking_kinds("AddPartitionsToTxn") if kind.version < 4], ids=str)
+@pytest.mark.parametrize("kind", asking_kinds("AddPartitionsToTxn"), ids=str)
 def test_partitions_are_added_in_appearance(kind: Kind):
     _, its = after_a_switch()
-    asking, verdict = asked(its, kind, request(kind))
+    message = request(kind)
+    asking, verdict = asked(its, kind, message)
     assert verdict == Reply(answer_to(asking, ErrorCode.none))
+    assert isinstance(verdict, Reply)
+    assert verdict.body is not None
+    told: Any = decode(response_type(kind.key, kind.version), verdict.body)
+    if kind.version < 4:
+        topics, results = message.v3_and_below_topics, told.results_by_topic_v3_and_below
+    else:
+        (wanted,), (result,) = message.transactions, told.results_by_transaction
+        assert (told.error_code, result.transactional_id) == (ErrorCode.none, LEFT)
+        topics, results = wanted.topics, result.topic_results
+    added = [(topic.name, partition, ErrorCode.none) for topic in topics for partition in topic.partitions]
+    assert added == [
+        (topic.name, each.partition_index, each.partition_error_code)
+        for topic in results
+        for each in topic.results_by_partition
+    ]
 
 
 @older_ends
