@@ -34,8 +34,8 @@ _MEANINGS: Mapping[str, str] = {
     "first, stable": (
         "from the moment that the switch touches this client (writes are held; for a transactional producer: no "
         "transaction begins any more; or the cluster is gone): until the first success, and until the start of five "
-        "seconds without an error or a gap, in the partition in which that took longest. 0.0 s: no gap longer than its "
-        "usual"
+        "seconds without an error or a gap, in the partition in which that took longest (a transaction counts as a "
+        "whole). 0.0 s: no gap longer than its usual"
     ),
     "lost": (
         "acknowledged, and not in the log of the cluster that serves now; `5 of 6`: of so many that replication had "

@@ -17,6 +17,7 @@ from appliance.drills.ledger import Delivery, RecordLedger, Stored, Write
 from appliance.drills.recovery import recoveries
 from appliance.journal.events import ClientError, ClientStarted, Event, PhaseEnded, PhaseStarted, SwitchoverProgressed
 from appliance.report.summary import Recovery
+from tests.matrix.standing import Mode
 from tests.switching.acts import Account, Act, Logs
 from tests.switching.bars import broken
 from tests.switching.front import Remedies
@@ -218,7 +219,8 @@ def _recoveries(accounts: Sequence[Account], act: Act) -> dict[str, Recovery]:
 
 def _recoveries_since(touched: float, accounts: Sequence[Account], act: Act) -> dict[str, Recovery]:
     """Return how each came back: in the partition in which that took longest, for one that stands still would not be
-    seen among the others.
+    seen among the others. A transaction is acknowledged as a whole, and one that has nothing for a partition says
+    nothing about it.
 
     Everybody is taken for a reader of a topic of its own: what a producer has in hand is not told, so that its silence
     would be taken for idleness.
@@ -230,7 +232,8 @@ def _recoveries_since(touched: float, accounts: Sequence[Account], act: Act) -> 
         within = [each for each in account.events if act.begins <= each.at <= act.ends]
         for each in within:
             if each.event in {"acked", "delivered"}:
-                name = f"{account.name}/{each.partition}"
+                whole = account.mode is Mode.TRANSACTIONAL
+                name = account.name if whole else f"{account.name}/{each.partition}"
                 series[account.name].add(name)
                 ledger.deliveries.append(Delivery(name, name, 0, each.offset, each.value, each.at))
         names = series[account.name] = series[account.name] or {account.name}

@@ -131,12 +131,14 @@ def test_a_silence_is_counted_from_the_switch_and_one_without_end_is_said():
     assert only(dead, act=ended).broken == ["its process ended with status 1: fatal", "not stable within 15 s"]
 
 
-def test_a_partition_that_stands_still_is_seen_among_others_that_do_not():
+def test_a_partition_that_stands_still_is_seen_among_others_that_do_not_but_where_transactions_are_counted():
     def of(partition: int, numbers: range) -> list[Event]:
         return [each.model_copy(update={"partition": partition}) for each in told("acked", *numbers)]
 
     events = sorted([*of(0, range(0, COUNT, 2)), *of(1, range(1, 100, 2))], key=lambda each: each.at)
-    assert only(replace(PRODUCER, events=events)).stable is None
+    one_stands_still = replace(PRODUCER, events=events)
+    assert only(one_stands_still).stable is None
+    assert only(replace(one_stands_still, mode=Mode.TRANSACTIONAL)).stable is not None
 
 
 def test_errors_are_counted_and_told():
