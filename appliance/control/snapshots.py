@@ -106,7 +106,7 @@ class SnapshotMaker:
         """Return those of a fence, and as long as it stays the same, the same: they remember what has ended."""
         kept = self._fences.get(name)
         if kept is None or kept[0] != fence:
-            kept = self._fences[name] = (fence, fence_interceptors(fence))
+            kept = self._fences[name] = (fence, fence_interceptors(fence, kept))
         return kept[1]
 
     def held(self, virtual_cluster: str) -> list[Held]:

@@ -48,14 +48,15 @@ async def _rouse_coordinators(run: Run, transactional_id: str) -> None:
 async def settle(run: Run, left: Sequence[OpenTransaction]) -> None:
     """Bring these transactions to their end; nothing is open when this returns, unless it was to be left so."""
     switchover, source = run.switchover, run.both[0]
-    first = len(left)
+    first, passing = len(left), frozenset[str]()
     with trio.move_on_after(switchover.order.finish_transactions):
         while left:
-            # Whatever is under way may go on, also what began before the fence was there. What is ending needs nothing
-            # but EndTxn, which always passes; were its id let through, its producer would begin the next one.
-            fence = Fence("ending", frozenset(each.transactional_id for each in left if each.state == "Ongoing"))
-            if fence != run.fence:
-                run.set_fence(fence)
+            ids = frozenset(each.transactional_id for each in left)
+            if run.fence.state != "ending" or not ids <= passing:
+                # Nobody is shut out again: a producer may have begun another transaction before its end was seen, and
+                # the data path knows best who has ended.
+                passing |= ids
+                run.set_fence(Fence("ending", passing))
                 await run.in_effect()
             switchover.say(f"{len(left)} open")
             await trio.sleep(EVERY)

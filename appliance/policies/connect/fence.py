@@ -31,12 +31,21 @@ class Fence:
 OPEN = Fence()
 
 
-def fence_interceptors(fence: Fence) -> tuple[Interceptor, ...]:
-    """Return what a fence puts in front of a route's own interceptors."""
-    match fence.state:
-        case "ending":
+def fence_interceptors(
+    fence: Fence, last: tuple[Fence, tuple[Interceptor, ...]] | None = None
+) -> tuple[Interceptor, ...]:
+    """Return what a fence puts in front of a route's own interceptors.
+
+    `last`: the fence that it follows, with its own. Where more transactions may end than before they stay the same:
+    they remember what has ended, and let go on what waits.
+    """
+    match fence.state, last:
+        case "ending", (Fence("ending", known), (RefusedWrites() as ending,)) if known <= fence.transactions:
+            ending.let_go_on(fence.transactions - known)
+            return (ending,)
+        case "ending", _:
             return (RefusedWrites(open_transactions=fence.transactions),)
-        case "refused":
+        case "refused", _:
             return (RefusedWrites(),)
         case _:
             return ()

@@ -41,6 +41,8 @@ BEGINNING_ERROR = ErrorCode.request_timed_out
 TRANSACTION_ERROR = ErrorCode.coordinator_load_in_progress
 ENDING_SECONDS = 1.0
 """How long a transaction that may not begin waits for its refusal: less than any client waits for an answer."""
+_LOOKS = 20
+"""How often meanwhile it is looked whether it may go on after all: one that had begun just before the fence may."""
 _MEMO = "refused_writes"
 
 
@@ -52,6 +54,11 @@ class RefusedWrites:
 
     def __init__(self, *, open_transactions: frozenset[str] | None = None) -> None:
         self._open = None if open_transactions is None else set(open_transactions)
+
+    def let_go_on(self, transactions: frozenset[str]) -> None:
+        """Let these end too: they were under way before anybody was refused."""
+        if self._open is not None:
+            self._open |= transactions
 
     def wants_request(self, api_key: int, api_version: int) -> bool:  # noqa: ARG002 - the same for all versions
         return is_known_write(api_key)
@@ -67,9 +74,10 @@ class RefusedWrites:
         if self._open is not None:
             if self._may_pass(question, self._open):
                 return None
-            if _MEMO not in question.memo:
-                question.memo[_MEMO] = True
-                return AskAgain(ENDING_SECONDS)
+            looks = question.memo.get(_MEMO, 0)
+            if isinstance(looks, int) and looks < _LOOKS:
+                question.memo[_MEMO] = looks + 1
+                return AskAgain(ENDING_SECONDS / _LOOKS)
         if (
             question.api_key == Api.PRODUCE
             and produce_acks(question.api_version, question.body, 0, len(question.body)) == 0

@@ -52,8 +52,9 @@ def request(api: Api, version: int, transactional_id: str | None = "shop-1", ack
 def ask(refusing: RefusedWrites, api: Api, version: int, message: Any) -> RequestVerdict:
     assert refusing.wants_request(api, version)
     question = Question(api, version, 1, "writer", encode(message), Knowledge("primary"))
-    verdict = refusing.on_request(question)
-    return refusing.on_request(question) if isinstance(verdict, AskAgain) else verdict
+    while isinstance(verdict := refusing.on_request(question), AskAgain):
+        pass
+    return verdict
 
 
 def codes(api: Api, version: int, verdict: RequestVerdict) -> set[ErrorCode]:
@@ -144,9 +145,23 @@ def test_what_ended_does_not_begin_again():
 def test_what_may_not_begin_waits_before_it_is_refused():
     refusing = RefusedWrites(open_transactions=frozenset())
     question = Question(Api.PRODUCE, 12, 1, "writer", encode(request(Api.PRODUCE, 12)), Knowledge("primary"))
-    assert refusing.on_request(question) == AskAgain(ENDING_SECONDS)
-    assert isinstance(refusing.on_request(question), Reply)
+    waited = 0.0
+    while isinstance(verdict := refusing.on_request(question), AskAgain):
+        waited += verdict.seconds
+    assert waited == pytest.approx(ENDING_SECONDS)
+    assert isinstance(verdict, Reply)
     assert isinstance(RefusedWrites().on_request(replace(question, memo={})), Reply), "where all are refused, at once"
+
+
+def test_what_waits_goes_on_once_it_is_known_to_have_been_under_way():
+    fence = Fence("ending", frozenset({"shop-2"}))
+    its = fence_interceptors(fence)
+    (refusing,) = its
+    question = Question(Api.PRODUCE, 9, 1, "writer", encode(request(Api.PRODUCE, 9)), Knowledge("primary"))
+    assert isinstance(refusing.on_request(question), AskAgain)
+    assert fence_interceptors(Fence("ending", frozenset({"shop-1", "shop-2"})), (fence, its)) == its
+    assert refusing.on_request(question) is None
+    assert fence_interceptors(Fence("ending"), (fence, its)) != its, "which lets nothing go on"
 
 
 def test_other_writes_flow_while_transactions_end():
