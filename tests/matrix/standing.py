@@ -53,6 +53,11 @@ class Mode(StrEnum):
         return self in {Mode.PRODUCER, Mode.ONE_IN_FLIGHT, Mode.IDEMPOTENT, Mode.TRANSACTIONAL}
 
     @property
+    def idempotent(self) -> bool:
+        """Whether its library is told to be idempotent where it writes."""
+        return self not in {Mode.PRODUCER, Mode.ONE_IN_FLIGHT}
+
+    @property
     def in_group(self) -> bool:
         """Whether it reads as a member of a group."""
         return not self.produces and self is not Mode.ASSIGNED
@@ -120,7 +125,7 @@ class Plan:
             topic=self.topic,
             prefix=self.name,
             pace=pace if self.mode.produces else 0,
-            idempotent=self.mode not in {Mode.PRODUCER, Mode.ONE_IN_FLIGHT},
+            idempotent=self.mode.idempotent,
             in_flight=1 if self.mode is Mode.ONE_IN_FLIGHT else 0,
             transactional_id=self.name if self.mode in {Mode.TRANSACTIONAL, Mode.STREAMS_EXACTLY_ONCE} else "",
             group=self.group,

@@ -14,6 +14,7 @@ from tests.matrix.driver import Driver
 from tests.matrix.drivers.connect import KafkaConnect
 from tests.matrix.drivers.python import python_clients
 from tests.matrix.drivers.streams import KafkaStreams
+from tests.matrix.installed import installed
 from tests.matrix.standing import Mode, Plan, modes_of, standing_clients
 from tests.matrix.truth import Truth
 
@@ -55,8 +56,6 @@ async def test_a_client_goes_on_until_it_is_told_to_leave_and_tells_what_is_so(
 async def test_what_is_built_on_a_client_tells_what_others_write(
     three_brokers: BlockingCluster, fresh_name: str, tmp_path: Path, driver: Driver
 ):
-    if missing := driver.needs():
-        pytest.skip(missing)
-    await trio.to_thread.run_sync(driver.prepare, lambda _: None)
+    await installed(driver)
     writer, *_ = plans(python_clients()[0], fresh_name)
     await assert_they_tell_what_is_so(three_brokers, [writer, *plans(driver, fresh_name)], fresh_name, tmp_path)

@@ -69,8 +69,12 @@ class Truth:
 
     def partitions(self, topic: str) -> int:
         """Return how many partitions of a topic have leaders; 0 where there is no such topic."""
+        return sum(leader >= 0 for leader in self.leaders(topic).values())
+
+    def leaders(self, topic: str) -> dict[int, int]:
+        """Return partition -> its leader's node id, -1 where there is none; nothing where there is no such topic."""
         found = self._admin.list_topics(timeout=SECONDS).topics.get(topic)
-        return sum(each.leader >= 0 for each in found.partitions.values()) if found else 0
+        return {number: each.leader for number, each in found.partitions.items()} if found else {}
 
     def delete(self, mark: str) -> None:
         """Delete all topics that have this in their names; does not wait until they are gone."""

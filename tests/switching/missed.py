@@ -16,9 +16,6 @@ class _Reason:
     text: str
 
 
-_NOT_IDEMPOTENT = {Mode.PRODUCER, Mode.ONE_IN_FLIGHT}
-
-
 def _slow(row: Row) -> bool:
     return row.act != "unplanned" and (row.stable is None or row.stable > 5)
 
@@ -37,7 +34,7 @@ _REASONS = (
         "at that moment is closed all the same. Let the producer be idempotent, or have one request in flight.",
     ),
     _Reason(
-        lambda row: row.mode in _NOT_IDEMPOTENT and row.act != "unplanned" and row.duplicated > 0,
+        lambda row: not row.mode.idempotent and row.act != "unplanned" and row.duplicated > 0,
         "Producers that are not idempotent write a record twice",
         "Metadata of the new cluster does not name the old one's brokers. Libraries then close their connections to "
         "them, with a request under way, and send it again. That is what at-least-once means: let the producer be "

@@ -6,11 +6,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-import trio
 
 from appliance.lab.ports import PortLeases
-from tests.matrix.drivers.java import java_clients, jdk
+from tests.matrix.drivers.java import java_clients
 from tests.matrix.drivers.python import python_clients
+from tests.matrix.installed import installed
 from tests.switching.bars import damage
 from tests.switching.play import Play, plans_of, played
 from tests.switching.reckoning import rows
@@ -34,11 +34,9 @@ async def test_a_planned_switch_beneath_python_clients_damages_nothing(tmp_path:
 @pytest.mark.kafka
 @pytest.mark.long
 @pytest.mark.timeout(600)
-@pytest.mark.skipif(jdk() is None, reason="the Java client is compiled by the machine's JDK, and there is none")
 async def test_java_clients_start_over_where_a_switchover_tells_them_to_and_lose_nothing_by_it(tmp_path: Path):
     drivers = [driver for driver in java_clients() if driver.rebootstraps_as]
-    for driver in drivers:
-        await trio.to_thread.run_sync(driver.prepare, lambda _: None)
+    await installed(*drivers)
     with PortLeases() as ports:
         record = await played(Play(drivers, "rebootstrap", ["planned"], lambda _: None), tmp_path, ports)
     assert (record.spoiled, record.stayed, record.complaints) == ([], [], [])

@@ -8,19 +8,20 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 import trio
-from confluent_kafka.admin import AdminClient
 
 from appliance.lab import Cluster, ClusterPlan, LabPlan, open_lab
 from tests.matrix.access import Access
 from tests.matrix.driver import Driver
 from tests.matrix.drivers.every import every_standing_client
 from tests.matrix.drivers.java import java_clients
+from tests.matrix.installed import installed
 from tests.matrix.standing import Mode, Plan, modes_of, standing_clients
-from tests.matrix.truth import SECONDS, Truth
+from tests.matrix.truth import Truth
 from tests.switching.play import PACE
 
 ONE_COORDINATOR = {"offsets.topic.num.partitions": "1"}
@@ -38,18 +39,8 @@ async def brokers(folder: Path) -> AsyncIterator[Cluster]:
 
 
 async def leader(cluster: Cluster, topic: str) -> int:
-    def ask() -> int:
-        admin = AdminClient({"bootstrap.servers": ",".join(cluster.bootstrap), "log_level": 0})
-        return admin.list_topics(topic, timeout=SECONDS).topics[topic].partitions[0].leader
-
-    return await trio.to_thread.run_sync(ask)
-
-
-async def prepared(drivers: Sequence[Driver]) -> None:
-    for driver in drivers:
-        if missing := driver.needs():
-            pytest.skip(missing)
-        await trio.to_thread.run_sync(driver.prepare, lambda _: None)
+    truth = Truth(",".join(cluster.bootstrap))
+    return (await trio.to_thread.run_sync(truth.leaders, topic))[0]
 
 
 def named(name: str) -> Driver:
@@ -57,9 +48,9 @@ def named(name: str) -> Driver:
 
 
 def out_of_order(values: Sequence[str], writer: str) -> int:
-    """Return how many of a producer's records lie behind a later one."""
+    """Return how often a producer's record is followed by an earlier one."""
     numbers = [int(value.rpartition("-")[2]) for value in values if value.startswith(f"{writer}-")]
-    return sum(number < max(numbers[:place], default=0) for place, number in enumerate(numbers))
+    return sum(after < before for before, after in pairwise(numbers))
 
 
 @pytest.mark.kafka
@@ -70,7 +61,7 @@ async def test_a_java_producer_that_is_not_idempotent_keeps_the_order_with_one_r
     tmp_path: Path, java: Driver
 ):
     assert java.reverses
-    await prepared([java])
+    await installed(java)
     plans = [
         Plan(java, mode, "orders", name) for mode, name in ((Mode.PRODUCER, "several"), (Mode.ONE_IN_FLIGHT, "one"))
     ]
@@ -97,7 +88,7 @@ async def test_a_consumer_of_platformatic_does_not_come_back_from_a_move_of_its_
 ):
     writer, falling, other = map(named, ("confluent-kafka", "@platformatic/kafka", "kafkajs"))
     assert not set(falling.falls_as) & set(modes_of(falling))
-    await prepared([falling, other])
+    await installed(falling, other)
     reading = [Plan(falling, mode, "orders", f"falling-{number}") for number, mode in enumerate(falling.falls_as)]
     staying = [Plan(writer, Mode.IDEMPOTENT, "orders", "writer"), Plan(other, Mode.CLASSIC, "orders", "staying")]
     async with brokers(tmp_path / "lab") as cluster:

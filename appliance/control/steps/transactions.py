@@ -52,7 +52,7 @@ async def settle(run: Run, left: Sequence[OpenTransaction]) -> None:
     with trio.move_on_after(switchover.order.finish_transactions):
         while left:
             ids = frozenset(each.transactional_id for each in left)
-            if run.fence.state != "ending" or not ids <= passing:
+            if not ids <= passing:
                 # Nobody is shut out again: a producer may have begun another transaction before its end was seen, and
                 # the data path knows best who has ended.
                 passing |= ids

@@ -67,15 +67,15 @@ def _answer(api_key: int, kind: Any, request: Any, code: ErrorCode) -> Any:
 
 def _transactions(kind: Any, request: Any, code: ErrorCode) -> tuple[Any, ...]:
     """Return what is said of each transaction: nothing beside an error that is said of all, as brokers do."""
-    outer, inner = "topic_results", "results_by_partition"
-    result = element_type(kind, "results_by_transaction")
+    if code is not ErrorCode.none:
+        return ()
+    result, outer = element_type(kind, "results_by_transaction"), "topic_results"
     return tuple(
         result(
             transactional_id=each.transactional_id,
-            topic_results=_topics(result, outer, inner, each.topics, code),
+            topic_results=_topics(result, outer, "results_by_partition", each.topics, code),
         )
         for each in request.transactions
-        if code is ErrorCode.none
     )
 
 
