@@ -96,10 +96,10 @@ class Truth:
         own = {"group.id": "-", "enable.partition.eof": True, "isolation.level": isolation}
         consumer = Consumer({**self._settings, **own})
         try:
-            partitions = list(self._admin.list_topics(topic, timeout=SECONDS).topics[topic].partitions)
-            consumer.assign([TopicPartition(topic, each, OFFSET_BEGINNING) for each in partitions])
-            found, ends = [], 0
-            while ends < len(partitions):
+            unread = set(self._admin.list_topics(topic, timeout=SECONDS).topics[topic].partitions)
+            consumer.assign([TopicPartition(topic, each, OFFSET_BEGINNING) for each in unread])
+            found = []
+            while unread:
                 messages = consumer.consume(1, SECONDS)
                 if not messages:
                     raise TimeoutError(f"topic {topic} could not be read to its end in {SECONDS:g} s")
@@ -109,7 +109,7 @@ class Truth:
                         Written((value or b"").decode(), _known(messages[0].partition()), _known(messages[0].offset()))
                     )
                 elif error.code() == KafkaError._PARTITION_EOF:
-                    ends += 1
+                    unread.discard(_known(messages[0].partition()))
                 else:
                     raise KafkaException(error)
             return found
