@@ -87,23 +87,27 @@ func produce(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	var answers sync.WaitGroup
-	answers.Go(func() {
+	var readers, unanswered sync.WaitGroup
+	readers.Go(func() {
 		for message := range producer.Successes() {
 			acked(message)
+			unanswered.Done()
 		}
 	})
-	answers.Go(func() {
+	readers.Go(func() {
 		for failed := range producer.Errors() {
 			given.TellFailed(failed.Msg.Metadata.(string), failed.Err)
+			unanswered.Done()
 		}
 	})
 	for number := 0; task.More(ctx, number); number++ {
+		unanswered.Add(1)
 		producer.Input() <- message(number, task.Value(number))
 		task.Pause()
 	}
+	unanswered.Wait() // sarama has no flush, and closing refuses a batch that it is about to send again
 	producer.AsyncClose()
-	answers.Wait()
+	readers.Wait()
 	return nil
 }
 
