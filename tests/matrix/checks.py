@@ -70,7 +70,8 @@ async def produce(scene: Scene) -> None:
     """All records are in the log, once each, and where the client was told that they are."""
     topic = await scene.topic([])
     client = await scene.stage.done(Task(verb=Verb.PRODUCE, access=scene.access, topic=topic, count=MANY))
-    expect(client.values("failed"), [], f"records refused, the last with {client.last_words()}")
+    if refused := client.values("failed"):
+        raise CheckFailedError(f"{len(refused)} records were refused ({refused[0]} first): {client.last_words()}")
     written = await scene.ask(scene.truth.read, topic)
     expect((each.value for each in written), named("v", MANY), "records in the log")
     if len({each.partition for each in written}) < 3:
